@@ -1,0 +1,1 @@
+//! Pictures with opacity (rendered text, later logos) blended onto a frame in its native format.

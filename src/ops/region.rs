@@ -1,0 +1,226 @@
+//! Lengths and regions as people write them: pixels or percent.
+
+use std::fmt;
+use std::str::FromStr;
+
+use opencv::core::{Mat, Point, Rect, Scalar, Vector};
+use opencv::imgproc;
+use opencv::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::frame::Plane;
+
+/// A distance along one axis: `120` pixels, or `25%` of the picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Length {
+    /// Pixels.
+    Pixels(f64),
+    /// Share of the picture's width or height, 100 = all of it.
+    Percent(f64),
+}
+
+impl Length {
+    /// In pixels of a picture that is `whole` pixels long on this axis.
+    pub fn pixels(self, whole: u32) -> f64 {
+        match self {
+            Length::Pixels(p) => p,
+            Length::Percent(p) => p / 100.0 * f64::from(whole),
+        }
+    }
+}
+
+impl FromStr for Length {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        let t = s.trim();
+        let (number, percent) = match t.strip_suffix('%') {
+            Some(n) => (n, true),
+            None => (t.strip_suffix("px").unwrap_or(t), false),
+        };
+        match number.trim().parse::<f64>() {
+            Ok(v) if v.is_finite() && percent => Ok(Length::Percent(v)),
+            Ok(v) if v.is_finite() => Ok(Length::Pixels(v)),
+            _ => Err(format!("`{t}` is no length: give pixels (120) or percent (25%)")),
+        }
+    }
+}
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Length::Pixels(v) => write!(f, "{v}"),
+            Length::Percent(v) => write!(f, "{v}%"),
+        }
+    }
+}
+
+/// A part of the picture: `x,y,width,height`, or a polygon `x,y x,y x,y …`; each number in pixels or percent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "String")]
+pub enum Region {
+    /// Left, top, width, height.
+    Rectangle([Length; 4]),
+    /// Three or more corners.
+    Polygon(Vec<[Length; 2]>),
+}
+
+/// The forms that a configuration file may use.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a region is \"x,y,width,height\" or a polygon \"x,y x,y x,y\" (pixels or %), or arrays of numbers"
+)]
+enum Written {
+    Text(String),
+    Rectangle([f64; 4]),
+    Polygon(Vec<[f64; 2]>),
+}
+
+impl TryFrom<Written> for Region {
+    type Error = String;
+    fn try_from(w: Written) -> Result<Self, String> {
+        match w {
+            Written::Text(t) => t.parse(),
+            Written::Rectangle(r) => Region::Rectangle(r.map(Length::Pixels)).valid(),
+            Written::Polygon(p) => Region::Polygon(p.into_iter().map(|c| c.map(Length::Pixels)).collect()).valid(),
+        }
+    }
+}
+
+impl FromStr for Region {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        let corners: Vec<&str> = s.split_whitespace().collect();
+        if corners.len() > 1 && corners.iter().all(|c| c.matches(',').count() == 1 && !c.ends_with(',')) {
+            let point = |c: &str| -> Result<[Length; 2], String> {
+                let (x, y) = c.split_once(',').ok_or("no comma")?;
+                Ok([x.parse()?, y.parse()?])
+            };
+            return Region::Polygon(corners.into_iter().map(point).collect::<Result<_, _>>()?).valid();
+        }
+        let parts: Vec<Length> = s.split(',').map(str::parse).collect::<Result<_, _>>()?;
+        let parts: [Length; 4] = parts
+            .try_into()
+            .map_err(|_| format!("`{s}` is no region: give x,y,width,height or at least three corners x,y x,y x,y"))?;
+        Region::Rectangle(parts).valid()
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Region::Rectangle([x, y, w, h]) => write!(f, "{x},{y},{w},{h}"),
+            Region::Polygon(corners) => {
+                let text: Vec<String> = corners.iter().map(|[x, y]| format!("{x},{y}")).collect();
+                f.write_str(&text.join(" "))
+            }
+        }
+    }
+}
+
+impl From<Region> for String {
+    fn from(r: Region) -> String {
+        r.to_string()
+    }
+}
+
+impl schemars::JsonSchema for Region {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Region".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": ["string", "array"],
+            "description": "\"x,y,width,height\" or a polygon \"x,y x,y x,y\", in pixels or %"
+        })
+    }
+}
+
+impl Region {
+    fn valid(self) -> Result<Self, String> {
+        match &self {
+            Region::Rectangle([_, _, w, h]) if [w, h].iter().any(|l| l.pixels(100) <= 0.0) => {
+                Err(format!("the region `{self}` is empty: width and height must be above 0"))
+            }
+            Region::Polygon(c) if c.len() < 3 => {
+                Err(format!("the polygon `{self}` has {} corners: at least 3 are needed", c.len()))
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// The region on one plane of a `width × height` picture, or `None` where it lies outside the picture.
+    pub fn on_plane(&self, plane: &Plane, width: u32, height: u32) -> opencv::Result<Option<Patch>> {
+        let (cols, rows) = (plane.cols(width) as i32, plane.rows(height) as i32);
+        let (sx, sy) = (f64::from(1 << plane.w_sub), f64::from(1 << plane.h_sub));
+        let at = |x: Length, y: Length| (x.pixels(width) / sx, y.pixels(height) / sy);
+        let (left, top, right, bottom, corners) = match self {
+            Region::Rectangle([x, y, w, h]) => {
+                let (l, t) = at(*x, *y);
+                let (w, h) = at(*w, *h);
+                (l, t, l + w, t + h, None)
+            }
+            Region::Polygon(p) => {
+                let p: Vec<(f64, f64)> = p.iter().map(|[x, y]| at(*x, *y)).collect();
+                let fold = |pick: fn(&(f64, f64)) -> f64, best: fn(f64, f64) -> f64| {
+                    p.iter().map(pick).reduce(best).unwrap_or(0.0)
+                };
+                let (l, r) = (fold(|c| c.0, f64::min), fold(|c| c.0, f64::max));
+                let (t, b) = (fold(|c| c.1, f64::min), fold(|c| c.1, f64::max));
+                (l, t, r + 1.0, b + 1.0, Some(p))
+            }
+        };
+        let clip = |v: f64, max: i32| (v.round().clamp(0.0, f64::from(max))) as i32;
+        let (x0, y0, x1, y1) = (clip(left, cols), clip(top, rows), clip(right, cols), clip(bottom, rows));
+        if x1 <= x0 || y1 <= y0 {
+            return Ok(None);
+        }
+        let rect = Rect::new(x0, y0, x1 - x0, y1 - y0);
+        let mask = match corners {
+            None => None,
+            Some(p) => {
+                let mut mask = Mat::zeros(rect.height, rect.width, opencv::core::CV_8UC1)?.to_mat()?;
+                let local: Vector<Point> =
+                    p.iter().map(|(x, y)| Point::new(x.round() as i32 - x0, y.round() as i32 - y0)).collect();
+                imgproc::fill_poly(&mut mask, &local, Scalar::all(255.0), imgproc::LINE_8, 0, Point::new(0, 0))?;
+                Some(mask)
+            }
+        };
+        Ok(Some(Patch { rect, mask }))
+    }
+}
+
+/// A region settled on one plane: its bounding box, and for polygons a mask of that box (255 = inside).
+pub struct Patch {
+    /// In samples of the plane, within it.
+    pub rect: Rect,
+    /// `CV_8UC1` of the rectangle's size; `None` when all of it counts.
+    pub mask: Option<Mat>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_rectangles_polygons_and_percent() {
+        let r: Region = "10,20,50%,25%".parse().unwrap();
+        assert_eq!(r.to_string(), "10,20,50%,25%");
+        let p: Region = "0,0 100%,0 50%,100%".parse().unwrap();
+        assert!(matches!(&p, Region::Polygon(c) if c.len() == 3));
+        assert_eq!(p.to_string().parse::<Region>().unwrap(), p);
+        for bad in ["1,2,3", "1,2,0,4", "a,b,c,d", "0,0 1,1", "", "1,2,nan,4"] {
+            assert!(bad.parse::<Region>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn settles_on_subsampled_planes_and_clips_to_the_picture() {
+        let chroma = Plane { channels: vec![crate::frame::Component::U], w_sub: 1, h_sub: 1 };
+        let r: Region = "10,20,50%,1000".parse().unwrap();
+        let patch = r.on_plane(&chroma, 321, 241).unwrap().unwrap();
+        assert_eq!((patch.rect.x, patch.rect.y, patch.rect.width, patch.rect.height), (5, 10, 80, 111));
+        let outside: Region = "400,0,10,10".parse().unwrap();
+        assert!(outside.on_plane(&chroma, 321, 241).unwrap().is_none());
+    }
+}

@@ -1,0 +1,1 @@
+//! Writes text onto the picture.
