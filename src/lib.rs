@@ -7,5 +7,6 @@
 //! ```
 
 pub mod config;
+pub mod failure;
 pub mod frame;
 pub mod ops;
