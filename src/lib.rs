@@ -6,7 +6,15 @@
 //! reader thread     (zero-copy Mats)    processing thread              writer thread, one per sink
 //! ```
 
+pub mod cli;
 pub mod config;
+pub mod control;
 pub mod failure;
 pub mod frame;
+mod gst;
 pub mod ops;
+pub mod pipeline;
+pub mod redact;
+pub mod sink;
+pub mod source;
+mod term;

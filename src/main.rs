@@ -1,1 +1,5 @@
-fn main() {}
+//! Parses, sets up the log, dispatches, prints the error, sets the exit code.
+
+fn main() -> std::process::ExitCode {
+    framewright::cli::main()
+}

@@ -63,7 +63,7 @@ impl Color {
         let max = f64::from((1u32 << layout.depth) - 1);
         let [r, g, b] = [self.r, self.g, self.b].map(|v| f64::from(v) / 255.0);
         let colorimetry = info.colorimetry();
-        let (kr, kb) = kr_kb(colorimetry.matrix());
+        let (kr, kb) = kr_kb(colorimetry.matrix(), info.height());
         let y = kr * r + (1.0 - kr - kb) * g + kb * b;
         let limited = colorimetry.range() != VideoColorRange::Range0_255;
         let scale = f64::from(1u32 << (layout.depth - 8));
@@ -102,8 +102,10 @@ impl Color {
     }
 }
 
-fn kr_kb(matrix: VideoColorMatrix) -> (f64, f64) {
+/// Unspecified is BT.709 above 576 lines and BT.601 below, as players guess.
+fn kr_kb(matrix: VideoColorMatrix, height: u32) -> (f64, f64) {
     match matrix {
+        VideoColorMatrix::Unknown if height > 576 => (0.2126, 0.0722),
         VideoColorMatrix::Bt709 => (0.2126, 0.0722),
         VideoColorMatrix::Bt2020 => (0.2627, 0.0593),
         VideoColorMatrix::Smpte240m => (0.212, 0.087),

@@ -74,7 +74,9 @@ impl Layout {
             return None;
         }
         let f = VideoFormatInfo::from_format(format);
-        if f.is_complex() || f.is_tiled() || f.has_palette() {
+        // GStreamer calls P010 and its kin complex because of their shift, which a layout can express.
+        let shifted = matches!(format, VideoFormat::P01010le | VideoFormat::P012Le | VideoFormat::P016Le);
+        if (f.is_complex() && !shifted) || f.is_tiled() || f.has_palette() {
             return None;
         }
         let n = f.n_components() as usize;

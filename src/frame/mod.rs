@@ -52,13 +52,35 @@ pub struct Spec {
     pub info: VideoInfo,
     /// The planes.
     pub layout: Layout,
+    /// The caps as the source gave them, where no op changed the format: they hold more than `info` does (HDR metadata,
+    /// or that the colour is not specified).
+    pub caps: Option<gstreamer::Caps>,
 }
 
 impl Spec {
     /// Describes `info`, or says that its format has no `Mat`s.
     pub fn new(info: VideoInfo) -> Result<Self, FrameError> {
         let layout = Layout::of(info.format()).ok_or_else(|| FrameError::Format(info.format().to_string()))?;
-        Ok(Spec { info, layout })
+        Ok(Spec { info, layout, caps: None })
+    }
+
+    /// The same at a frame rate that is `n` times lower.
+    pub fn slowed(&self, n: u64) -> Self {
+        let mut caps = self.caps.clone().or_else(|| self.info.to_caps().ok());
+        let fps = self.info.fps();
+        let slow = i32::try_from(n).ok().and_then(|n| fps.denom().checked_mul(n)).map(|d| gstreamer::Fraction::new(fps.numer(), d));
+        if let (Some(caps), Some(slow)) = (&mut caps, slow) {
+            caps.make_mut().set("framerate", slow);
+        }
+        match caps.as_ref().and_then(|c| VideoInfo::from_caps(c).ok()) {
+            Some(info) => Spec { info, layout: self.layout.clone(), caps },
+            None => self.clone(),
+        }
+    }
+
+    /// The same with the source's own caps.
+    pub fn with_caps(self, caps: gstreamer::Caps) -> Self {
+        Spec { caps: Some(caps), ..self }
     }
 }
 
@@ -117,10 +139,9 @@ impl Frame {
         self.buffer.is_writable() && self.buffer.is_all_memory_writable()
     }
 
-    /// Replaces the pixels with `buffer` (of format `spec`); times and results stay with the frame.
-    pub fn replace(&mut self, buffer: gstreamer::Buffer, spec: Arc<Spec>) -> gstreamer::Buffer {
+    /// Gives the frame another description of the same pixels: another frame rate or colour tag.
+    pub fn respec(&mut self, spec: Arc<Spec>) {
         self.spec = spec;
-        std::mem::replace(&mut self.buffer, buffer)
     }
 
     /// A frame over a fresh buffer with this one's times: where an op writes its result.

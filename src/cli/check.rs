@@ -1,0 +1,34 @@
+//! `framewright check CONFIG [--print]`: is this configuration right, and what does it say in full?
+
+use std::path::PathBuf;
+
+use crate::config;
+use crate::failure::Failure;
+use crate::source::Input;
+
+/// Checks a configuration without running it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The TOML file
+    pub config: PathBuf,
+    /// Print the complete effective configuration
+    #[arg(long)]
+    pub print: bool,
+}
+
+/// Opens nothing but the configuration and what it names.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let settings = config::read_file(&args.config)?;
+    let name = args.config.display();
+    if settings.source.uri.is_empty() {
+        return Err(Failure::usage(format!("{name}: there is no [source] with a uri")));
+    }
+    Input::parse(&settings.source.uri).map_err(|e| Failure { message: format!("{name}: {e}"), ..e })?;
+    if settings.sinks.is_empty() {
+        return Err(Failure::usage(format!("{name}: there is no [[sink]]")));
+    }
+    match args.print {
+        true => super::print(&config::print(&settings)?),
+        false => super::print(&format!("{name}: {} ops, {} sinks, all right\n", settings.ops.len(), settings.sinks.len())),
+    }
+}

@@ -1,0 +1,108 @@
+//! The command line: one file per subcommand.
+
+mod check;
+mod completions;
+pub mod devices;
+pub mod doctor;
+mod ops;
+pub mod probe;
+mod progress;
+mod run;
+mod summary;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::control::Control;
+use crate::failure::{Class, Failure};
+
+/// Any video in, a chain of OpenCV ops on every frame, video out that can be trusted.
+#[derive(Debug, Parser)]
+#[command(name = "framewright", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// Say nothing but errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more (-v what is decided, -vv GStreamer's warnings, -vvv everything); RUST_LOG refines it
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(Box<run::Args>),
+    Probe(probe::Args),
+    Devices(devices::Args),
+    Ops(ops::Args),
+    Doctor(doctor::Args),
+    Check(check::Args),
+    Completions(completions::Args),
+}
+
+/// Everything the binary does.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(cli.quiet, cli.verbose);
+    let control = Control::default();
+    let result = match &cli.command {
+        Command::Run(args) => listen(&control).and_then(|()| run::run(args, cli.quiet, &control)),
+        Command::Ops(args) => ops::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Probe(args) => crate::gst::init().and_then(|()| probe::run(args.clone())),
+        Command::Devices(args) => crate::gst::init().and_then(|()| devices::run(args.clone())),
+        Command::Doctor(args) => crate::gst::init().and_then(|()| doctor::run(args.clone())),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report(&failure);
+            ExitCode::from(failure.class as u8)
+        }
+    }
+}
+
+fn report(failure: &Failure) {
+    let mut err = std::io::stderr().lock();
+    let word = if failure.class == Class::Stopped { "stopped" } else { "error" };
+    let text = failure.message.strip_prefix("stopped ").unwrap_or(&failure.message);
+    // Nobody reads on: then there is nobody to tell either.
+    let _ = writeln!(err, "{word}: {text}");
+    if let Some(fix) = &failure.fix {
+        let _ = writeln!(err, "fix: {fix}");
+    }
+}
+
+fn log_to_stderr(quiet: bool, verbose: u8) {
+    let level = match (quiet, verbose) {
+        (true, _) => "error",
+        (_, 0) => "warn",
+        (_, 1) => "info",
+        (_, 2) => "debug",
+        _ => "trace",
+    };
+    let env = env_logger::Env::default().default_filter_or(level);
+    env_logger::Builder::from_env(env).format_timestamp_millis().format_target(verbose > 0).init();
+}
+
+/// SIGINT, SIGTERM and SIGHUP: once to stop in order, twice to stop at once.
+fn listen(control: &Control) -> Result<(), Failure> {
+    let control = control.clone();
+    ctrlc::set_handler(move || match control.signal() {
+        1 => eprintln!("\nstopping: writing what was taken in (again to stop at once)"),
+        _ => {
+            eprintln!("stopped at once: unfinished outputs stay beside their places as NAME.partial-N.EXT");
+            std::process::exit(Class::Stopped as i32);
+        }
+    })
+    .map_err(|e| Failure::failed(format!("cannot listen for signals: {e}")))
+}
+
+/// Writes to standard output; a closed pipe (`| head`) is no error.
+fn print(text: &str) -> Result<(), Failure> {
+    crate::term::print(text).map(|_| ())
+}

@@ -1,0 +1,177 @@
+//! `[[sink]]`: where frames go.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Invalid;
+
+/// One `[[sink]]` table.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct SinkSettings {
+    /// `file`, `images`, `display`, `null` or `pipeline`.
+    #[serde(rename = "type")]
+    pub kind: SinkKind,
+    /// For `file`: the file; its extension chooses the container (mp4, mov, mkv, webm, avi, ts). For `images`: a pattern
+    /// with one number, as in `out/%05d.png`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// For `pipeline`: what follows raw video, as for gst-launch-1.0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<String>,
+    /// Video encoder by short name (`x264`, `x265`, `openh264`, `vp8`, `vp9`, `av1`, `mjpeg`, `mpeg4`, `ffv1`, `prores`,
+    /// `hardware`) or by GStreamer element name. Default: the best one that is installed for the container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<String>,
+    /// Constant quality on the encoder's own scale (CRF for x264, x265, vp9, av1; smaller is better). Default 23 for x264.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<u32>,
+    /// Average bitrate in kbit/s, instead of constant quality.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bitrate: Option<u32>,
+    /// Speed preset by the encoder's own names (`ultrafast` … `veryslow` for x264 and x265, 0–8 for vp9 and av1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
+    /// Largest distance between keyframes in frames. Default: the encoder's; two seconds for live sources.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyint: Option<u32>,
+    /// GStreamer properties handed to the encoder as they are: `{ b-adapt = "false" }`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub encoder_options: BTreeMap<String, String>,
+    /// False leaves the audio out of this file.
+    pub audio: bool,
+    /// Replaces a file that exists.
+    pub overwrite: bool,
+    /// For `display`: shows the frame rate in the picture.
+    pub show_fps: bool,
+    /// What happens when this output cannot keep up: `block` (wait) or `drop` (drop the oldest waiting frame and count it).
+    /// Default: wait on finite inputs and for recordings; drop for a display on a live input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+}
+
+/// Kinds of output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SinkKind {
+    /// A video file.
+    #[default]
+    File,
+    /// Numbered pictures.
+    Images,
+    /// A window.
+    Display,
+    /// Nowhere: to measure or to analyse.
+    Null,
+    /// A GStreamer pipeline's tail.
+    Pipeline,
+}
+
+/// What a full output does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// Waits, and so makes the source wait.
+    Block,
+    /// Drops the oldest waiting frame.
+    Drop,
+}
+
+impl Default for SinkSettings {
+    fn default() -> Self {
+        SinkSettings {
+            kind: SinkKind::File,
+            path: None,
+            pipeline: None,
+            encoder: None,
+            quality: None,
+            bitrate: None,
+            preset: None,
+            keyint: None,
+            encoder_options: BTreeMap::new(),
+            audio: true,
+            overwrite: false,
+            show_fps: false,
+            policy: None,
+        }
+    }
+}
+
+/// Extensions that are written as picture sequences.
+pub const IMAGE_EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
+
+impl SinkSettings {
+    /// The output that a person means by `-o text`.
+    pub fn from_text(text: &str) -> Self {
+        let of = |kind| SinkSettings { kind, ..Default::default() };
+        if let Some(tail) = text.strip_prefix("pipeline:") {
+            return SinkSettings { pipeline: Some(tail.trim().to_owned()), ..of(SinkKind::Pipeline) };
+        }
+        match text {
+            "display" => of(SinkKind::Display),
+            "display:fps" => SinkSettings { show_fps: true, ..of(SinkKind::Display) },
+            "null" => of(SinkKind::Null),
+            path => SinkSettings::from_path(path.strip_prefix("file:").unwrap_or(path).into()),
+        }
+    }
+
+    /// A file, or a picture sequence where the name holds a number pattern and a picture extension.
+    pub fn from_path(path: PathBuf) -> Self {
+        let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        let images = IMAGE_EXTENSIONS.contains(&extension.as_str());
+        let kind = if images { SinkKind::Images } else { SinkKind::File };
+        SinkSettings { kind, path: Some(path), ..Default::default() }
+    }
+
+    /// Checks what types cannot.
+    pub fn check(&self) -> Result<(), Invalid> {
+        let wrong = |key, message: String| Err(Invalid { key, message });
+        match self.kind {
+            SinkKind::File | SinkKind::Images if self.path.as_ref().is_none_or(|p| p.as_os_str().is_empty()) => {
+                wrong("path", "this sink has no path".into())
+            }
+            SinkKind::Pipeline if self.pipeline.as_deref().is_none_or(str::is_empty) => {
+                wrong("pipeline", "this sink has no pipeline text, as in \"videoconvert ! fpsdisplaysink\"".into())
+            }
+            SinkKind::Images => {
+                let path = self.path.clone().unwrap_or_default();
+                let name = path.to_string_lossy();
+                match crate::config::number_pattern(&name) {
+                    Some(_) => Ok(()),
+                    None => wrong(
+                        "path",
+                        format!("`{name}` would be one picture for all frames: put a number into the name, as in frames/%05d.png"),
+                    ),
+                }
+            }
+            _ if self.quality.is_some() && self.bitrate.is_some() => {
+                wrong("quality", "quality and bitrate exclude each other: give one of them".into())
+            }
+            _ => {
+                if let Some(q) = self.quality {
+                    Invalid::unless_in("quality", q, 0..=100)?;
+                }
+                if let Some(b) = self.bitrate {
+                    Invalid::unless_in("bitrate", b, 1..=2_000_000)?;
+                }
+                if let Some(k) = self.keyint {
+                    Invalid::unless_in("keyint", k, 1..=100_000)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// How people call this output.
+    pub fn label(&self) -> String {
+        match self.kind {
+            SinkKind::File | SinkKind::Images => self.path.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
+            SinkKind::Display => "display".into(),
+            SinkKind::Null => "null".into(),
+            SinkKind::Pipeline => "pipeline".into(),
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! A run: source, ops and sinks, each in its thread, joined by bounded channels.
+//!
+//! ```text
+//! reader thread ─[frames]─► processing thread ─[deliveries]─► writer thread (one per sink)
+//! ```
+//!
+//! The end travels the same way: the reader drops its sender, the processing thread finishes what is queued and drops its
+//! own, each writer finalises its output. An error anywhere asks the reader to stop; what was taken in is still written.
+
+pub mod chain;
+mod report;
+mod select;
+pub mod stats;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use gstreamer_video::VideoFormat;
+
+use crate::config::{Settings, SinkKind};
+use crate::control::Control;
+use crate::failure::{Class, Failure};
+use crate::frame::{Frame, Layout};
+use crate::ops::Stream;
+use crate::sink::{self, Delivery, Site};
+use crate::source::{self, AudioTrack, Ending, Facts, Input, Pull, Source};
+use chain::{Chain, OpStats};
+use report::Report;
+use select::{Selection, Verdict};
+use stats::{Counters, SinkStats, Summary};
+
+/// Frames between reader and ops. Live sources get more, so that a hiccup of the encoder costs no frame.
+const DEPTH: usize = 3;
+const LIVE_DEPTH: usize = 16;
+/// Bytes of frames that a recording of a live source may have waiting.
+const BACKLOG: u64 = 256 << 20;
+/// After a request to stop, work must show some progress at least this often.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How progress is shown.
+pub trait Progress {
+    /// Called once the input is open.
+    fn begin(&mut self, facts: &Facts);
+    /// Called a few times a second.
+    fn tick(&mut self, counters: &Counters, elapsed: Duration);
+    /// Called before anything else is printed.
+    fn end(&mut self);
+}
+
+/// Runs `settings` to the end. The summary is there even when the run failed after its start.
+pub fn run(settings: &Settings, control: &Control, progress: &mut dyn Progress) -> (Option<Summary>, Result<(), Failure>) {
+    match start(settings, control, progress) {
+        Ok(running) => running.finish(control, progress),
+        Err(e) => (None, Err(e)),
+    }
+}
+
+struct Running {
+    report: Report,
+    counters: Arc<Counters>,
+    started: Instant,
+    first: Arc<AtomicU64>,
+    reader: JoinHandle<(Ending, bool, Result<(), Failure>)>,
+    ops: JoinHandle<(Vec<OpStats>, Result<(), Failure>)>,
+    writers: Vec<JoinHandle<(SinkStats, Option<Failure>)>>,
+}
+
+fn start(settings: &Settings, control: &Control, progress: &mut dyn Progress) -> Result<Running, Failure> {
+    let started = Instant::now();
+    let input = Input::parse(&settings.source.uri)?;
+    sink::preflight(&settings.sinks, &input)?;
+    let formats: Vec<VideoFormat> = Layout::all_formats().collect();
+    let taps = settings.sinks.iter().filter(|s| sink::takes_audio(s)).count();
+    let mut opened = source::open(&settings.source, &formats, taps, control)?;
+    let facts = opened.facts;
+    progress.begin(&facts);
+
+    let spec = match settings.source.stride {
+        1 => facts.spec.clone(),
+        n => Arc::new(facts.spec.slowed(n)),
+    };
+    let stream = Stream { name: facts.name.clone(), live: facts.live, duration: facts.duration };
+    let chain = Chain::prepare(&settings.ops, &spec, &stream)?;
+    let selection = Selection::new(&settings.source, facts.origin);
+    let zero = selection.zero();
+    if let Some(s) = settings.source.start
+        && s.0 > gstreamer::ClockTime::from_seconds(2)
+    {
+        opened.source.seek(s.0);
+    }
+
+    let counters = Arc::new(Counters::default());
+    let (complete, first) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let (mut outlets, mut writers, mut tap) = (Vec::new(), Vec::new(), 0);
+    for s in &settings.sinks {
+        let site = Site { facts: &facts, spec: chain.output(), audio: &opened.audio, tap, zero };
+        let sink = sink::open(s, &site)?;
+        tap += usize::from(sink::takes_audio(s));
+        let overflow = sink::writer::Overflow::of(s.policy, facts.live, !matches!(s.kind, SinkKind::Display));
+        let picture = chain.output().layout.visible_bytes(&chain.output().info).max(1);
+        let depth = if facts.live && overflow == sink::writer::Overflow::DropNewest {
+            ((BACKLOG / picture) as usize).clamp(8, 1024)
+        } else {
+            DEPTH
+        };
+        let (outlet, frames, dropped) = sink::writer::Outlet::new(depth, overflow, s.label());
+        let alive = Arc::new(AtomicBool::new(true));
+        outlets.push((outlet, alive.clone()));
+        let (name, counters, complete, first) = (s.label(), counters.clone(), complete.clone(), first.clone());
+        writers.push(spawn("writer", move || {
+            sink::writer::serve(name, sink, &frames, &dropped, &counters, &complete, &alive, started, &first)
+        })?);
+    }
+    // Only the sinks hold taps from here on: a track nobody wants is not kept.
+    let tracks: Vec<AudioTrack> = opened.audio.iter().map(|t| AudioTrack { taps: Vec::new(), ..t.clone() }).collect();
+    drop(opened.audio);
+
+    let report = Report::new(&facts, &chain);
+    let (to_ops, from_reader) = bounded(if facts.live { LIVE_DEPTH } else { DEPTH });
+    let reader = Reader {
+        source: opened.source,
+        selection,
+        spec: (settings.source.stride > 1).then_some(spec),
+        live: facts.live,
+        oldest: from_reader.clone(),
+        tracks,
+        zero: zero.nseconds() as i64,
+        control: control.clone(),
+        counters: counters.clone(),
+        complete,
+        ops_alive: Arc::new(AtomicBool::new(true)),
+    };
+    let alive = reader.ops_alive.clone();
+    let reader = spawn("reader", move || reader.run(to_ops))?;
+    let (c, k) = (counters.clone(), control.clone());
+    let ops = spawn("ops", move || process(chain, &from_reader, outlets, &c, &k, &alive))?;
+    Ok(Running { report, counters, started, first, reader, ops, writers })
+}
+
+fn spawn<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, Failure> {
+    thread::Builder::new().name(name.into()).spawn(f).map_err(|e| Failure::failed(format!("cannot start the {name} thread: {e}")))
+}
+
+impl Running {
+    fn finish(self, control: &Control, progress: &mut dyn Progress) -> (Option<Summary>, Result<(), Failure>) {
+        let mut seen = (0, Instant::now());
+        loop {
+            let done = self.reader.is_finished() && self.ops.is_finished() && self.writers.iter().all(JoinHandle::is_finished);
+            progress.tick(&self.counters, self.started.elapsed());
+            if done {
+                break;
+            }
+            let beat = self.counters.heartbeat.load(Ordering::Relaxed) + self.counters.read.load(Ordering::Relaxed);
+            if beat != seen.0 || !control.stopping() {
+                seen = (beat, Instant::now());
+            }
+            if seen.1.elapsed() > PATIENCE {
+                progress.end();
+                let what = format!("something hangs: no progress for {} s after the request to stop", PATIENCE.as_secs());
+                return (None, Err(Failure::failed(what)));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        progress.end();
+        let panicked = |_| Failure::failed("a thread of framewright panicked: this is a bug");
+        let (ending, natural, read) = self.reader.join().unwrap_or_else(|e| (Ending::default(), false, Err(panicked(e))));
+        let (ops, processed) = self.ops.join().unwrap_or_else(|e| (Vec::new(), Err(panicked(e))));
+        let mut sinks = Vec::new();
+        let mut written = Ok(());
+        for w in self.writers {
+            match w.join() {
+                Ok((stats, failure)) => {
+                    sinks.push(stats);
+                    written = written.and(failure.map_or(Ok(()), Err));
+                }
+                Err(e) => written = written.and(Err(panicked(e))),
+            }
+        }
+        let truncated = match ending.truncated.as_deref().filter(|_| natural) {
+            None => Ok(()),
+            Some(t) => Err(Failure::input(format!("{} ends too early: {t}", self.report.facts.name))
+                .fix("the output holds every frame that is there")),
+        };
+        let stopped = match control.signalled() && self.report.facts.finite && !natural {
+            true => Err(Failure::new(Class::Stopped, "stopped before the end of the input; the output is whole up to there")),
+            false => Ok(()),
+        };
+        // What went wrong first explains the rest: ops, then outputs, then the input.
+        let result = processed.and(written).and(read).and(truncated).and(stopped);
+        let first = self.first.load(Ordering::Relaxed) as f64 / 1e9;
+        let ended = match &result {
+            Ok(()) => "done".to_owned(),
+            Err(f) if f.class == Class::Stopped => "stopped".to_owned(),
+            Err(f) => f.message.clone(),
+        };
+        let summary = self.report.summary(&self.counters, self.started.elapsed(), first, ending, ops, sinks, ended);
+        (Some(summary), result)
+    }
+}
+
+struct Reader {
+    source: Box<dyn Source>,
+    selection: Selection,
+    /// The spec with the frame rate that a stride leaves.
+    spec: Option<Arc<crate::frame::Spec>>,
+    live: bool,
+    oldest: Receiver<Frame>,
+    tracks: Vec<AudioTrack>,
+    zero: i64,
+    control: Control,
+    counters: Arc<Counters>,
+    complete: Arc<AtomicBool>,
+    ops_alive: Arc<AtomicBool>,
+}
+
+impl Reader {
+    /// Reads until the end, a limit, a stop or an error. Answers whether the input's own end was reached.
+    fn run(mut self, out: Sender<Frame>) -> (Ending, bool, Result<(), Failure>) {
+        let mut limit = 0i64;
+        let result = loop {
+            if self.control.stopping() {
+                break Ok(false);
+            }
+            let asked = Instant::now();
+            let pull = self.source.next();
+            self.counters.source_wait.fetch_add(asked.elapsed().as_nanos() as u64, Ordering::Relaxed);
+            let mut frame = match pull {
+                Ok(Pull::Frame(f)) => f,
+                Ok(Pull::Nothing) => continue,
+                Ok(Pull::End) => {
+                    self.complete.store(true, Ordering::SeqCst);
+                    break Ok(true);
+                }
+                Err(e) => break Err(e),
+            };
+            Counters::bump(&self.counters.read);
+            match self.selection.judge(&mut frame) {
+                Verdict::Skip => continue,
+                Verdict::Over => break Ok(true),
+                Verdict::Take => {}
+            }
+            if let Some(spec) = &self.spec {
+                frame.respec(spec.clone());
+            }
+            Counters::bump(&self.counters.taken);
+            limit = self.zero + (frame.pts + frame.duration.unwrap_or_default()).nseconds() as i64;
+            if !self.send(&out, frame) {
+                break Ok(false);
+            }
+            if self.selection.full() {
+                break Ok(true);
+            }
+        };
+        drop(out);
+        if !self.complete.load(Ordering::SeqCst) && result.is_ok() {
+            self.let_audio_catch_up(limit);
+        } else if result.is_ok() {
+            self.wait_for_audio_end();
+        }
+        let ending = self.source.finish();
+        match result {
+            Ok(natural) => (ending, natural, Ok(())),
+            Err(e) => (ending, false, Err(e)),
+        }
+    }
+
+    /// False when nobody takes frames any more.
+    fn send(&self, out: &Sender<Frame>, mut frame: Frame) -> bool {
+        loop {
+            if !self.ops_alive.load(Ordering::SeqCst) {
+                return false;
+            }
+            if !self.live {
+                match out.send_timeout(frame, Duration::from_millis(100)) {
+                    Ok(()) => return true,
+                    Err(e) => frame = e.into_inner(),
+                }
+                continue;
+            }
+            match out.try_send(frame) {
+                Ok(()) => return true,
+                Err(TrySendError::Disconnected(_)) => return false,
+                Err(TrySendError::Full(f)) => {
+                    frame = f;
+                    if self.oldest.try_recv().is_ok() && Counters::bump(&self.counters.dropped) == 1 {
+                        log::warn!("the ops cannot keep up with the live source: dropping frames (the summary counts them)");
+                    }
+                }
+            }
+        }
+    }
+
+    /// The audio up to the last picture's end may still be behind pictures that nobody wants: reads them, for 2 s at most.
+    fn let_audio_catch_up(&mut self, limit: i64) {
+        let deadline = Instant::now() + Duration::from_secs(2);
+        let behind = |t: &AudioTrack| t.reached.load(Ordering::SeqCst) < limit;
+        while self.tracks.iter().any(behind) && Instant::now() < deadline {
+            match self.source.next() {
+                Ok(Pull::Frame(_) | Pull::Nothing) => {}
+                Ok(Pull::End) | Err(_) => break,
+            }
+        }
+    }
+
+    /// The pictures are over; the audio may go on for longer.
+    fn wait_for_audio_end(&mut self) {
+        let (mut since, mut last) = (Instant::now(), 0);
+        loop {
+            let at: Vec<i64> = self.tracks.iter().map(|t| t.reached.load(Ordering::SeqCst)).collect();
+            if at.iter().all(|&a| a == i64::MAX) || since.elapsed() > Duration::from_secs(5) || self.control.stopping() {
+                return;
+            }
+            let sum = at.iter().fold(0i64, |s, a| s.wrapping_add(*a));
+            if sum != last {
+                (since, last) = (Instant::now(), sum);
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+fn process(
+    mut chain: Chain,
+    frames: &Receiver<Frame>,
+    mut outlets: Vec<(sink::writer::Outlet, Arc<AtomicBool>)>,
+    counters: &Counters,
+    control: &Control,
+    alive: &AtomicBool,
+) -> (Vec<OpStats>, Result<(), Failure>) {
+    let mut result = Ok(());
+    for frame in frames {
+        let arrived = frame.arrived;
+        let frame = match chain.process(frame) {
+            Ok(f) => f,
+            Err(e) => {
+                result = Err(e);
+                break;
+            }
+        };
+        Counters::bump(&counters.processed);
+        counters.position.store(frame.pts.nseconds(), Ordering::Relaxed);
+        let (pts, duration) = (frame.pts, frame.duration);
+        let delivery = Delivery { buffer: frame.into_buffer(), pts, duration, arrived };
+        let asked = Instant::now();
+        outlets.retain(|(outlet, alive)| outlet.send(delivery.clone(), alive));
+        counters.sink_wait.fetch_add(asked.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        if outlets.is_empty() {
+            break;
+        }
+    }
+    alive.store(false, Ordering::SeqCst);
+    if result.is_err() || outlets.is_empty() {
+        control.stop();
+    }
+    (chain.stats(), result)
+}

@@ -1,0 +1,68 @@
+//! File formats: by extension, with what each can hold.
+
+use std::path::Path;
+
+use crate::config::did_you_mean;
+use crate::failure::Failure;
+
+/// A container and its muxer.
+#[derive(Debug)]
+pub struct Container {
+    /// Extensions without the dot.
+    extensions: &'static [&'static str],
+    /// What people call it.
+    pub name: &'static str,
+    /// The muxer element.
+    pub muxer: &'static str,
+    /// Encoders, best first.
+    pub preferred: &'static [&'static str],
+    /// Audio encoder where a track cannot be carried: `aac` or `opus`.
+    pub audio: &'static str,
+    /// It stores no timestamps, only a constant rate.
+    pub no_timestamps: bool,
+}
+
+static ALL: &[Container] = &[
+    Container { extensions: &["mp4", "m4v"], name: "MP4", muxer: "mp4mux", preferred: &["x264", "openh264", "hardware", "x265", "mpeg4"], audio: "aac", no_timestamps: false },
+    Container { extensions: &["mov"], name: "MOV", muxer: "qtmux", preferred: &["x264", "openh264", "hardware", "x265", "mpeg4"], audio: "aac", no_timestamps: false },
+    Container { extensions: &["mkv"], name: "Matroska", muxer: "matroskamux", preferred: &["x264", "openh264", "hardware", "x265", "vp9", "vp8"], audio: "aac", no_timestamps: false },
+    Container { extensions: &["webm"], name: "WebM", muxer: "webmmux", preferred: &["vp9", "vp8", "av1"], audio: "opus", no_timestamps: false },
+    Container { extensions: &["avi"], name: "AVI", muxer: "avimux", preferred: &["x264", "openh264", "mpeg4", "mjpeg"], audio: "mp3", no_timestamps: true },
+    Container { extensions: &["ts", "mts", "m2ts"], name: "MPEG-TS", muxer: "mpegtsmux", preferred: &["x264", "openh264", "hardware", "x265"], audio: "aac", no_timestamps: false },
+];
+
+impl Container {
+    /// The container that the extension of `path` names.
+    pub fn of(path: &Path) -> Result<&'static Self, Failure> {
+        let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        ALL.iter().find(|c| c.extensions.contains(&extension.as_str())).ok_or_else(|| {
+            let all: Vec<&str> = ALL.iter().flat_map(|c| c.extensions.iter().copied()).collect();
+            let what = match extension.as_str() {
+                "" => format!("cannot write {}: the name has no extension that says what to write", path.display()),
+                e => format!("cannot write {}: unknown file type .{e}{}", path.display(), did_you_mean(e, all.iter().copied())),
+            };
+            Failure::output(what).fix(format!("video: {}; pictures: out/%05d.png", all.join(", ")))
+        })
+    }
+
+    /// Whether the muxer has a pad for this kind of video.
+    pub fn takes_video(&self, media: &str) -> bool {
+        self.takes(&gstreamer::Caps::new_empty_simple(media))
+    }
+
+    /// Whether the muxer has a pad for these caps, framing details left aside: parsers settle those.
+    pub fn takes(&self, caps: &gstreamer::Caps) -> bool {
+        let Some(s) = caps.structure(0) else { return false };
+        let mut plain = s.to_owned();
+        if s.name() != "audio/x-raw" {
+            plain.filter_map_in_place(|name, value| {
+                matches!(name.as_str().as_str(), "mpegversion" | "layer" | "channels" | "rate").then_some(value)
+            });
+        }
+        if let Some(f) = gstreamer::ElementFactory::find(self.muxer) {
+            let plain = gstreamer::Caps::builder_full().structure(plain).build();
+            return f.static_pad_templates().iter().any(|t| t.direction() == gstreamer::PadDirection::Sink && t.caps().can_intersect(&plain));
+        }
+        false
+    }
+}

@@ -1,0 +1,324 @@
+//! appsrc ─► the sink's own elements; and beside it one appsrc for each audio track.
+//!
+//! The feed owns the pipeline. It never waits without looking at the bus: an encoder that fails or a disk that is full ends
+//! the wait at once, and silence is bounded.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, TryRecvError};
+use gstreamer::prelude::*;
+use gstreamer::{ClockTime, MessageView};
+use gstreamer_app::{AppSrc, AppSrcCallbacks, AppStreamType};
+
+use super::{Delivery, End};
+use crate::failure::Failure;
+use crate::frame::Spec;
+use crate::redact::redact;
+use crate::source::{AudioPacket, AudioTrack};
+
+/// Pictures that may wait in the appsrc; what is in flight before it is bounded by the channel.
+const DEPTH: u64 = 2;
+/// An output that neither takes a picture nor writes a byte for so long is dead.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running sink pipeline and its ways in.
+pub struct Feed {
+    pipeline: gstreamer::Pipeline,
+    video: AppSrc,
+    room: Arc<(Mutex<()>, Condvar)>,
+    lanes: Vec<Lane>,
+    name: String,
+    /// Bytes that reached the last element.
+    pub bytes: Arc<AtomicU64>,
+    end: ClockTime,
+    over: bool,
+}
+
+/// One audio track on its way into the muxer.
+pub struct Lane {
+    source: AppSrc,
+    packets: Receiver<AudioPacket>,
+    next: Option<AudioPacket>,
+    zero: i64,
+    ended: bool,
+    /// Packets handed over.
+    pub count: u64,
+}
+
+impl Feed {
+    /// An appsrc for `spec` in a new pipeline, nothing linked yet.
+    pub fn new(spec: &Spec, name: &str) -> Result<Self, Failure> {
+        let caps = match &spec.caps {
+            Some(caps) => caps.clone(),
+            None => spec.info.to_caps().map_err(|e| Failure::failed(format!("{name}: {e}")))?,
+        };
+        let room = Arc::new((Mutex::new(()), Condvar::new()));
+        let wake = room.clone();
+        let video = AppSrc::builder()
+            .name("frames")
+            .caps(&caps)
+            .format(gstreamer::Format::Time)
+            .stream_type(AppStreamType::Stream)
+            .max_bytes(0)
+            .build();
+        video.set_property("max-buffers", DEPTH);
+        video.set_property("min-percent", 60u32);
+        video.set_callbacks(
+            AppSrcCallbacks::builder()
+                .need_data(move |_, _| {
+                    let _guard = wake.0.lock().unwrap_or_else(|e| e.into_inner());
+                    wake.1.notify_all();
+                })
+                .build(),
+        );
+        let pipeline = gstreamer::Pipeline::with_name("sink");
+        let feed = Feed {
+            pipeline,
+            video,
+            room,
+            lanes: Vec::new(),
+            name: name.to_owned(),
+            bytes: Arc::default(),
+            end: ClockTime::ZERO,
+            over: false,
+        };
+        feed.add(feed.video.upcast_ref())?;
+        Ok(feed)
+    }
+
+    /// Where pictures come out.
+    pub fn video(&self) -> &gstreamer::Element {
+        self.video.upcast_ref()
+    }
+
+    /// The pipeline.
+    pub fn pipeline(&self) -> &gstreamer::Pipeline {
+        &self.pipeline
+    }
+
+    /// Puts an element in.
+    pub fn add(&self, e: &gstreamer::Element) -> Result<(), Failure> {
+        self.pipeline.add(e).map_err(|e| Failure::failed(format!("cannot build the output pipeline: {e}")))
+    }
+
+    /// Puts elements in and links them one after the other, beginning at `first`, which is in already.
+    pub fn chain(&self, first: &gstreamer::Element, rest: &[gstreamer::Element]) -> Result<(), Failure> {
+        let mut from = first.clone();
+        for e in rest {
+            if e.parent().is_none() {
+                self.add(e)?;
+            }
+            from.link(e).map_err(|_| Failure::output(format!("cannot write {}: {} cannot follow {}", self.name, e.name(), from.name())))?;
+            from = e.clone();
+        }
+        Ok(())
+    }
+
+    /// A way in for an audio track; answers with the element to link on from.
+    pub fn lane(&mut self, track: &AudioTrack, tap: usize, zero: ClockTime) -> Result<gstreamer::Element, Failure> {
+        let source = AppSrc::builder().caps(&track.caps).format(gstreamer::Format::Time).max_bytes(0).build();
+        source.set_property("max-buffers", 0u64);
+        self.add(source.upcast_ref())?;
+        if track.tags.n_tags() > 0 {
+            let event = gstreamer::event::Tag::builder(track.tags.clone()).build();
+            if let Some(pad) = source.static_pad("src") {
+                let _ = pad.store_sticky_event(&event);
+            }
+        }
+        let packets = track.taps.get(tap).cloned().ok_or_else(|| Failure::failed("the audio has no tap for this sink"))?;
+        let zero = zero.nseconds() as i64;
+        self.lanes.push(Lane { source: source.clone(), packets, next: None, zero, ended: false, count: 0 });
+        Ok(source.upcast())
+    }
+
+    /// Counts the bytes that enter `last`.
+    pub fn count_bytes(&self, last: &gstreamer::Element) {
+        let bytes = self.bytes.clone();
+        if let Some(pad) = last.static_pad("sink") {
+            pad.add_probe(gstreamer::PadProbeType::BUFFER | gstreamer::PadProbeType::BUFFER_LIST, move |_, info| {
+                let n = match &info.data {
+                    Some(gstreamer::PadProbeData::Buffer(b)) => b.size(),
+                    Some(gstreamer::PadProbeData::BufferList(l)) => l.iter().map(|b| b.size()).sum(),
+                    _ => 0,
+                };
+                bytes.fetch_add(n as u64, Ordering::Relaxed);
+                gstreamer::PadProbeReturn::Ok
+            });
+        }
+    }
+
+    /// Starts the pipeline.
+    pub fn start(&self) -> Result<(), Failure> {
+        if self.pipeline.set_state(gstreamer::State::Playing).is_err() {
+            self.check()?;
+            return Err(Failure::output(format!("cannot write {}: the output does not start", self.name)));
+        }
+        Ok(())
+    }
+
+    /// The first error on the bus, if there is one.
+    pub fn check(&self) -> Result<(), Failure> {
+        let Some(bus) = self.pipeline.bus() else { return Ok(()) };
+        while let Some(message) = bus.pop_filtered(&[gstreamer::MessageType::Error, gstreamer::MessageType::Warning]) {
+            match message.view() {
+                MessageView::Error(e) => return Err(self.failure(e)),
+                MessageView::Warning(w) => log::warn!("{}: {}", self.name, redact(&w.error().to_string())),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn failure(&self, e: &gstreamer::message::Error) -> Failure {
+        let (error, debug) = (e.error(), e.debug().unwrap_or_default());
+        log::debug!("{}: {error}: {}", self.name, redact(&debug));
+        let by = e.src().map(|s| s.name().to_string()).unwrap_or_default();
+        if error.matches(gstreamer::ResourceError::NoSpaceLeft) || debug.contains("No space left") {
+            return Failure::output(format!("cannot write {}: no space left on the disk", self.name)).fix("free some space; what is written so far plays");
+        }
+        let text = redact(error.message());
+        // filesink puts errno into the debug text only.
+        let system = debug.lines().rev().find_map(|l| l.strip_prefix("system error: ")).map(|s| format!(" ({s})")).unwrap_or_default();
+        Failure::output(format!("cannot write {}: {by}: {}{system}", self.name, text.trim_end_matches('.')))
+    }
+
+    /// Hands over a picture, and the audio that belongs before its end. Waits for room, bounded by [`PATIENCE`].
+    pub fn push(&mut self, picture: &Delivery) -> Result<(), Failure> {
+        self.check()?;
+        self.wait_for_room()?;
+        let pushed = self.video.push_buffer(picture.buffer.clone());
+        if let Err(flow) = pushed {
+            self.check()?;
+            return Err(Failure::output(format!("cannot write {}: the output takes no more ({flow:?})", self.name)));
+        }
+        self.end = picture.pts + picture.duration.unwrap_or(ClockTime::ZERO);
+        let end = self.end.nseconds() as i64;
+        self.lanes.iter_mut().for_each(|lane| lane.feed(end));
+        Ok(())
+    }
+
+    fn wait_for_room(&self) -> Result<(), Failure> {
+        let (mut since, mut bytes) = (Instant::now(), self.bytes.load(Ordering::Relaxed));
+        let mut guard = self.room.0.lock().unwrap_or_else(|e| e.into_inner());
+        while self.video.current_level_buffers() >= DEPTH {
+            guard = self.room.1.wait_timeout(guard, Duration::from_millis(20)).unwrap_or_else(|e| e.into_inner()).0;
+            self.check()?;
+            let now = self.bytes.load(Ordering::Relaxed);
+            if now != bytes {
+                (since, bytes) = (Instant::now(), now);
+            }
+            if since.elapsed() > PATIENCE {
+                return Err(Failure::output(format!("cannot write {}: it took nothing for {} s", self.name, PATIENCE.as_secs())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends all streams and waits until the last element has seen the end.
+    pub fn finish(&mut self, end: End) -> Result<(), Failure> {
+        self.check()?;
+        let limit = match end {
+            End::Complete => i64::MAX,
+            End::Cut => self.end.nseconds() as i64,
+        };
+        // The rest of the audio: to its end, or to the end of the last picture. The reader sees to it that it comes.
+        let deadline = Instant::now() + if end == End::Complete { PATIENCE } else { Duration::from_secs(3) };
+        loop {
+            let mut all = true;
+            for lane in &mut self.lanes {
+                lane.feed(limit);
+                all &= lane.ended || lane.past();
+            }
+            if all || Instant::now() > deadline {
+                break;
+            }
+            self.check()?;
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        for lane in &self.lanes {
+            let _ = lane.source.end_of_stream();
+        }
+        let _ = self.video.end_of_stream();
+        let Some(bus) = self.pipeline.bus() else { return Ok(()) };
+        let (mut since, mut bytes) = (Instant::now(), self.bytes.load(Ordering::Relaxed));
+        loop {
+            let wanted = [gstreamer::MessageType::Error, gstreamer::MessageType::Eos];
+            match bus.timed_pop_filtered(ClockTime::from_mseconds(100), &wanted).as_ref().map(|m| m.view()) {
+                Some(MessageView::Error(e)) => return Err(self.failure(e)),
+                Some(MessageView::Eos(_)) => break,
+                _ => {}
+            }
+            let now = self.bytes.load(Ordering::Relaxed);
+            if now != bytes {
+                (since, bytes) = (Instant::now(), now);
+            }
+            if since.elapsed() > PATIENCE {
+                return Err(Failure::output(format!("cannot finish {}: it wrote nothing for {} s", self.name, PATIENCE.as_secs())));
+            }
+        }
+        self.close();
+        Ok(())
+    }
+
+    /// Stops the pipeline; nothing is flushed.
+    pub fn close(&mut self) {
+        if !self.over {
+            self.over = true;
+            crate::gst::shut_down(&self.pipeline);
+        }
+    }
+
+    /// Audio packets handed over, by track.
+    pub fn audio_packets(&self) -> Vec<u64> {
+        self.lanes.iter().map(|l| l.count).collect()
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Lane {
+    /// Hands over what belongs before `limit` (output time, ns), and takes in no more than one packet beyond.
+    fn feed(&mut self, limit: i64) {
+        loop {
+            let packet = match self.next.take().map_or_else(|| self.packets.try_recv(), Ok) {
+                Ok(p) => p,
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
+                    self.ended = true;
+                    return;
+                }
+            };
+            if packet.time - self.zero >= limit {
+                self.next = Some(packet);
+                return;
+            }
+            self.push(packet);
+        }
+    }
+
+    fn push(&mut self, packet: AudioPacket) {
+        // What an edit list or --start puts before 0 goes; a hair's breadth is rounding.
+        let time = packet.time - self.zero;
+        if time < -1_000_000 {
+            return;
+        }
+        let mut buffer = packet.buffer;
+        let b = buffer.make_mut();
+        b.set_pts(ClockTime::from_nseconds(time.max(0) as u64));
+        b.set_dts(ClockTime::NONE);
+        if self.source.push_buffer(buffer).is_ok() {
+            self.count += 1;
+        }
+    }
+
+    /// True once a packet is known that lies beyond the last one handed over.
+    fn past(&self) -> bool {
+        self.next.is_some()
+    }
+}

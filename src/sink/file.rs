@@ -1,0 +1,232 @@
+//! A video file:
+//!
+//! ```text
+//! frames ─► [pad to even] ─► appsrc ─► videoconvert ─► encoder ─► parser ─► queue ─┐
+//! audio packets ─► appsrc ─► parser ─► queue ──────────────────────────────────────┼─► muxer ─► filesink NAME.partial-N.EXT
+//! audio that does not fit ─► appsrc ─► decode ─► encode ─► parser ─► queue ─────────┘
+//! ```
+//!
+//! The queues hold encoded data only and are large, so that a track that comes late never blocks the others.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use gstreamer::prelude::*;
+use gstreamer_video::{VideoFormat, VideoInfo};
+
+use super::container::Container;
+use super::encoder::{self, Chosen};
+use super::feed::Feed;
+use super::target::Target;
+use super::{Delivery, End, Sink, Site, audio, even, moof};
+use crate::config::SinkSettings;
+use crate::failure::Failure;
+use crate::frame::Spec;
+use crate::gst::{has, make};
+
+/// Encoded data that may wait in front of the muxer, per track.
+const QUEUE_BYTES: u32 = 256 << 20;
+
+/// A file being written.
+pub struct FileSink {
+    feed: Feed,
+    target: Target,
+    pad: Option<even::Padder>,
+    detail: String,
+    notices: Vec<String>,
+    done: bool,
+}
+
+impl FileSink {
+    /// Builds and starts the pipeline.
+    pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Self, Failure> {
+        let path = settings.path.as_deref().ok_or_else(|| Failure::usage("a file sink has no path"))?;
+        let container = Container::of(path)?;
+        if !has(container.muxer) {
+            let f = crate::gst::missing(container.muxer);
+            return Err(Failure { message: format!("cannot write {}: {}", path.display(), f.message), class: crate::failure::Class::Output, ..f });
+        }
+        let mut notices = Vec::new();
+        let chosen = encoder::choose(settings, container, &site.spec.info, site.facts.live)?;
+        let (spec, pad) = even::fit(site.spec, &chosen, &mut notices)?;
+        let spec = Arc::new(nominal_rate(&neutral_color(&spec)));
+        let mut feed = Feed::new(&spec, &settings.label())?;
+        let target = Target::new(path, settings.overwrite)?;
+        let muxer = muxer(container, site)?;
+        feed.add(&muxer)?;
+        let convert = make("videoconvert")?;
+        let mut chain = vec![convert];
+        if let Some(format) = working_format(&spec.info, &chosen) {
+            let filter = make("capsfilter")?;
+            filter.set_property("caps", gstreamer::Caps::builder("video/x-raw").field("format", format.to_str().as_str()).build());
+            chain.push(filter);
+            notices.push(format!("converted from {} to {format} for the encoder", spec.info.format()));
+        }
+        chain.push(chosen.element.clone());
+        if let Some(parser) = chosen.known.and_then(|k| k.parser).filter(|p| has(p)) {
+            chain.push(make(parser)?);
+        }
+        chain.push(queue()?);
+        chain.push(muxer.clone());
+        let source = feed.video().clone();
+        feed.chain(&source, &chain).map_err(|f| f.fix(format!("{} may not go into {}", chosen.detail, container.name)))?;
+        if container.no_timestamps && site.spec.info.fps().numer() == 0 {
+            notices.push(format!("{} keeps no timestamps: the variable frame rate of the input is lost", container.name));
+        }
+        let tracks = if settings.audio { site.audio } else { &[] };
+        for track in tracks {
+            audio::connect(&mut feed, track, site, container, &muxer, &mut notices)?;
+        }
+        tags(&muxer, site);
+        let out = make("filesink")?;
+        out.set_property("location", target.partial.to_string_lossy().as_ref());
+        out.set_property("sync", false);
+        out.set_property("async", false);
+        feed.chain(&muxer, std::slice::from_ref(&out))?;
+        feed.count_bytes(&out);
+        if matches!(container.muxer, "mp4mux" | "qtmux") {
+            moof::mend(&out);
+        }
+        let detail = format!("{} in {}", chosen.detail, container.name);
+        let mut sink = FileSink { feed, target, pad, detail, notices, done: false };
+        if let Err(e) = sink.feed.start() {
+            return Err(sink.failed(e));
+        }
+        Ok(sink)
+    }
+
+    /// Says what is left on the disk.
+    fn failed(&mut self, failure: Failure) -> Failure {
+        self.feed.close();
+        self.done = true;
+        match self.target.abandon() {
+            Some(left) => {
+                let fix = failure.fix.clone().map_or(left.clone(), |f| format!("{f}; {left}"));
+                failure.fix(fix)
+            }
+            None => failure,
+        }
+    }
+}
+
+impl Sink for FileSink {
+    fn write(&mut self, picture: &Delivery) -> Result<(), Failure> {
+        let pushed = match &mut self.pad {
+            Some(pad) => pad.pad(picture).and_then(|p| self.feed.push(&p)),
+            None => self.feed.push(picture),
+        };
+        pushed.map_err(|e| self.failed(e))
+    }
+
+    fn finish(&mut self, end: End) -> Result<(), Failure> {
+        let finished = self.feed.finish(end);
+        finished.map_err(|e| self.failed(e))?;
+        self.done = true;
+        self.target.commit()
+    }
+
+    fn detail(&self) -> String {
+        self.detail.clone()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.feed.bytes.load(Ordering::Relaxed)
+    }
+
+    fn audio_packets(&self) -> Vec<u64> {
+        self.feed.audio_packets()
+    }
+
+    fn notices(&self) -> Vec<String> {
+        self.notices.clone()
+    }
+}
+
+impl Drop for FileSink {
+    fn drop(&mut self) {
+        if !self.done {
+            self.feed.close();
+            self.target.abandon();
+        }
+    }
+}
+
+/// A queue for encoded data.
+pub fn queue() -> Result<gstreamer::Element, Failure> {
+    let queue = make("queue")?;
+    queue.set_property("max-size-buffers", 0u32);
+    queue.set_property("max-size-time", 0u64);
+    queue.set_property("max-size-bytes", QUEUE_BYTES);
+    Ok(queue)
+}
+
+fn muxer(container: &Container, site: &Site<'_>) -> Result<gstreamer::Element, Failure> {
+    let muxer = make(container.muxer)?;
+    if muxer.has_property("fragment-mode") {
+        // Fragments while recording, so that a killed run leaves a file that plays; one plain index at the end.
+        muxer.set_property("fragment-duration", 1000u32);
+        muxer.set_property_from_str("fragment-mode", "first-moov-then-finalise");
+    }
+    if muxer.has_property("movie-timescale") {
+        muxer.set_property("movie-timescale", 90000u32);
+    }
+    if muxer.has_property("trak-timescale") && !integral(&site.spec.info) {
+        muxer.set_property("trak-timescale", 90000u32);
+    }
+    Ok(muxer)
+}
+
+/// True where the frame rate itself gives a time scale in which frames fall on whole ticks.
+fn integral(info: &VideoInfo) -> bool {
+    info.fps().numer() > 0 && info.fps().denom() == 1001
+}
+
+/// Sources that do not say what their colours are must not come out as if they did: GStreamer would put in a guess.
+fn neutral_color(spec: &Spec) -> Spec {
+    let mut spec = spec.clone();
+    if let Some(caps) = &mut spec.caps
+        && !spec.layout.rgb
+        && caps.structure(0).is_some_and(|s| !s.has_field("colorimetry"))
+    {
+        caps.make_mut().set("colorimetry", "0:0:0:0");
+    }
+    spec
+}
+
+/// A muxer gives the last frame no duration where the rate is unknown: names one. Timestamps stay what they are.
+fn nominal_rate(spec: &Spec) -> Spec {
+    let mut spec = spec.clone();
+    if spec.info.fps().numer() == 0
+        && let Some(mut caps) = spec.caps.take().or_else(|| spec.info.to_caps().ok())
+    {
+        caps.make_mut().set("framerate", gstreamer::Fraction::new(30, 1));
+        spec.caps = Some(caps);
+    }
+    spec
+}
+
+/// The format to hand to the encoder where its own choice would make a file that many players cannot show: RGB and gray
+/// become 4:2:0. What is YUV already keeps its subsampling and depth.
+fn working_format(info: &VideoInfo, chosen: &Chosen) -> Option<VideoFormat> {
+    let known = chosen.known?;
+    let f = info.format_info();
+    let wide = matches!(known.media, "video/x-h264" | "video/x-h265" | "video/x-vp9" | "video/x-av1");
+    if !wide || f.is_yuv() && !f.has_alpha() {
+        return None;
+    }
+    let deep = f.depth()[0] > 8 && known.media != "video/x-av1" && known.media != "video/x-vp9";
+    Some(if deep { VideoFormat::I42010le } else { VideoFormat::I420 })
+}
+
+/// Title, date, place: what describes the content goes along, what describes the encoding does not.
+fn tags(muxer: &gstreamer::Element, site: &Site<'_>) {
+    use gstreamer::tags as t;
+    let Some(setter) = muxer.dynamic_cast_ref::<gstreamer::TagSetter>() else { return };
+    let mut out = gstreamer::TagList::new();
+    let list = out.make_mut();
+    macro_rules! keep {
+        ($($tag:ty),*) => {$( if let Some(v) = site.facts.tags.get::<$tag>() { list.add::<$tag>(&v.get(), gstreamer::TagMergeMode::Replace); } )*};
+    }
+    keep!(t::Title, t::Artist, t::Album, t::Comment, t::Description, t::Genre, t::Copyright, t::Keywords, t::DateTime, t::GeoLocationLatitude, t::GeoLocationLongitude);
+    setter.merge_tags(&out, gstreamer::TagMergeMode::Replace);
+}

@@ -1,0 +1,120 @@
+//! Where frames go: one file per kind of sink, and the writer thread that serves it.
+
+mod audio;
+mod container;
+mod display;
+mod encoder;
+mod even;
+mod feed;
+mod file;
+mod images;
+mod moof;
+mod target;
+mod user;
+pub mod writer;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use gstreamer::ClockTime;
+
+use crate::config::{SinkKind, SinkSettings};
+use crate::failure::Failure;
+use crate::frame::Spec;
+use crate::source::{AudioTrack, Facts};
+
+pub use target::preflight;
+
+/// A finished picture on its way into sinks. Cloning it clones a reference.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The pixels, immutable from here on, with PTS and duration set.
+    pub buffer: gstreamer::Buffer,
+    /// When it is shown.
+    pub pts: ClockTime,
+    /// How long.
+    pub duration: Option<ClockTime>,
+    /// When its frame reached the reader.
+    pub arrived: Instant,
+}
+
+/// How the stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The source is over: all of its audio belongs to the output.
+    Complete,
+    /// The run was cut: audio goes on to the end of the last picture.
+    Cut,
+}
+
+/// One output at work. Owned by its writer thread.
+pub trait Sink: Send {
+    /// Takes a picture; waits while the output is busy.
+    fn write(&mut self, picture: &Delivery) -> Result<(), Failure>;
+
+    /// Takes everything to its end, makes the output whole and puts it in its place. Called once.
+    fn finish(&mut self, end: End) -> Result<(), Failure>;
+
+    /// What is worth saying: encoder, container.
+    fn detail(&self) -> String {
+        String::new()
+    }
+
+    /// Bytes written so far.
+    fn bytes(&self) -> u64 {
+        0
+    }
+
+    /// Audio packets written, by track.
+    fn audio_packets(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
+    /// What was done to fit the output and should be said.
+    fn notices(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// What every sink is made from.
+pub struct Site<'a> {
+    /// The input.
+    pub facts: &'a Facts,
+    /// Format of the pictures.
+    pub spec: &'a Arc<Spec>,
+    /// Audio tracks.
+    pub audio: &'a [AudioTrack],
+    /// Which tap of each track is this sink's.
+    pub tap: usize,
+    /// The source time that is 0 in the output.
+    pub zero: ClockTime,
+}
+
+/// Makes the sink that `settings` ask for.
+pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Box<dyn Sink>, Failure> {
+    Ok(match settings.kind {
+        SinkKind::Null => Box::new(Null),
+        SinkKind::File => Box::new(file::FileSink::open(settings, site)?),
+        SinkKind::Images => Box::new(images::ImageSink::open(settings, site)?),
+        SinkKind::Display => Box::new(display::open(settings, site)?),
+        SinkKind::Pipeline => Box::new(user::open(settings, site)?),
+    })
+}
+
+/// True when a sink of this kind can hold audio.
+pub fn takes_audio(settings: &SinkSettings) -> bool {
+    settings.kind == SinkKind::File && settings.audio
+}
+
+/// Takes everything, keeps nothing.
+struct Null;
+
+impl Sink for Null {
+    fn write(&mut self, _: &Delivery) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _: End) -> Result<(), Failure> {
+        Ok(())
+    }
+}

@@ -1,0 +1,452 @@
+//! The pipelines in front of the appsink, by kind of input:
+//!
+//! ```text
+//! file, URI, stdin   uridecodebin ─┬─ video ─► attach ─► appsink
+//!                                  └─ audio, still encoded ─► appsink (one a track)
+//! camera             device ─► capsfilter ─► decodebin ─► attach ─► appsink
+//! test               videotestsrc ─► capsfilter ─► attach ─► appsink      audiotestsrc ─► appsink
+//! pipeline           the user's text ─► attach ─► appsink
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use gstreamer::glib;
+use gstreamer::prelude::*;
+use gstreamer_app::AppSink;
+use gstreamer_video::VideoFormat;
+
+use super::attach::{Attached, Want, attach, offer_video_meta, sticky_tags};
+use super::audio::{self, Backlog};
+use super::pull::{Puller, Timeline};
+use super::{AudioTrack, Facts, Input, Opened, cameras};
+use crate::config::{RtspTransport, SourceSettings, did_you_mean};
+use crate::control::Control;
+use crate::failure::Failure;
+use crate::gst::{make, missing};
+use crate::redact::redact;
+
+/// Shared by the callbacks that see pads come.
+struct Site {
+    pipeline: gstreamer::Pipeline,
+    appsink: AppSink,
+    want: Want,
+    taps: usize,
+    timeline: Timeline,
+    attached: Arc<Mutex<Attached>>,
+    found: Mutex<Found>,
+}
+
+#[derive(Default)]
+struct Found {
+    video: bool,
+    audio: Vec<AudioTrack>,
+    notices: Vec<String>,
+    complete: bool,
+}
+
+/// Opens any input that GStreamer reads and waits for its first frame.
+pub fn open(input: &Input, settings: &SourceSettings, formats: &[VideoFormat], taps: usize, control: &Control) -> Result<Opened, Failure> {
+    let name = input.label();
+    let appsink = AppSink::builder().sync(false).max_buffers(2).enable_last_sample(false).build();
+    offer_video_meta(&appsink);
+    let pipeline = gstreamer::Pipeline::with_name("source");
+    let bad = |e: glib::BoolError| Failure::failed(format!("cannot build the source pipeline: {e}"));
+    pipeline.add(&appsink).map_err(bad)?;
+    let path = match input {
+        Input::File(p) => Some(p.clone()),
+        _ => None,
+    };
+    let patience = Duration::from_nanos(settings.timeout.0.nseconds());
+    let mut puller = Puller::new(pipeline.clone(), appsink.clone(), name.clone(), path, patience);
+    let site = Arc::new(Site {
+        pipeline,
+        appsink,
+        want: Want { formats: formats.to_vec(), interlaced: settings.interlaced },
+        taps,
+        timeline: puller.timeline.clone(),
+        attached: puller.attached.clone(),
+        found: Mutex::default(),
+    });
+    match input {
+        Input::File(path) => decode(&site, &file_uri(path)?, settings)?,
+        Input::Uri(uri) => decode(&site, uri, settings)?,
+        Input::Stdin => decode(&site, "fd://0", settings)?,
+        Input::Camera(which) => camera(&site, which, settings)?,
+        Input::Test(pattern) => test(&site, pattern, settings)?,
+        Input::Pipeline(text) => user(&site, text)?,
+        Input::Generate(_) | Input::Images(_) => unreachable!("made without a pipeline"),
+    }
+    let state = site.pipeline.set_state(gstreamer::State::Paused);
+    puller.live = matches!(state, Ok(gstreamer::StateChangeSuccess::NoPreroll));
+    if state.is_err() || site.pipeline.set_state(gstreamer::State::Playing).is_err() {
+        puller.bus()?;
+        return Err(Failure::input(format!("cannot open {name}: the source does not start")));
+    }
+    let (spec, origin) = wait(&mut puller, &site, control)?;
+    let facts = facts(&puller, &site, input, settings, name, spec, origin);
+    let audio = std::mem::take(&mut site.found.lock().unwrap_or_else(|e| e.into_inner()).audio);
+    Ok(Opened { facts, source: Box::new(puller), audio })
+}
+
+/// Waits for the first frame, or for the certainty that there will be none.
+fn wait(puller: &mut Puller, site: &Site, control: &Control) -> Result<(Arc<crate::frame::Spec>, gstreamer::ClockTime), Failure> {
+    let started = Instant::now();
+    loop {
+        if let Some(first) = puller.first_sample()? {
+            return Ok(first);
+        }
+        let name = &puller.name;
+        let (complete, video) = {
+            let found = site.found.lock().unwrap_or_else(|e| e.into_inner());
+            (found.complete, found.video)
+        };
+        let (empty, error) = {
+            let a = site.attached.lock().unwrap_or_else(|e| e.into_inner());
+            (a.empty, a.error.clone())
+        };
+        if let Some(e) = error {
+            return Err(Failure::failed(format!("cannot take frames from {name}: {e}")));
+        }
+        if complete && !video {
+            let missing: Vec<&str> = puller.missing().collect();
+            let audio = !site.found.lock().unwrap_or_else(|e| e.into_inner()).audio.is_empty();
+            return Err(match missing.is_empty() {
+                false => Failure::input(format!("cannot decode {name}: no plug-in for {}", missing.join(", ")))
+                    .fix("`framewright doctor` lists what is missing and the packages to install"),
+                true if audio => Failure::input(format!("{name} has no video: it holds audio only")),
+                true => Failure::input(format!("{name} has no video")),
+            });
+        }
+        if empty || puller.is_eos() {
+            return Err(Failure::input(format!("{name} ends without a frame: no picture in it can be decoded")));
+        }
+        if control.stopping() {
+            return Err(Failure::new(crate::failure::Class::Stopped, format!("stopped before {name} delivered a frame")));
+        }
+        if started.elapsed() > puller.patience {
+            let what = format!("{name} delivers no frame within {} s", puller.patience.as_secs());
+            return Err(Failure::input(what).fix("--timeout waits longer"));
+        }
+    }
+}
+
+fn facts(
+    puller: &Puller,
+    site: &Site,
+    input: &Input,
+    settings: &SourceSettings,
+    name: String,
+    spec: Arc<crate::frame::Spec>,
+    first: gstreamer::ClockTime,
+) -> Facts {
+    let duration = site.pipeline.query_duration::<gstreamer::ClockTime>();
+    let attached = site.attached.lock().unwrap_or_else(|e| e.into_inner()).clone();
+    let found = site.found.lock().unwrap_or_else(|e| e.into_inner());
+    let format = spec.info.format().to_string();
+    let by_nature = match input {
+        Input::File(_) | Input::Stdin => true,
+        Input::Uri(_) | Input::Pipeline(_) => duration.is_some(),
+        _ => false,
+    };
+    let limited = settings.frames.is_some() || settings.end.is_some();
+    let frames = duration.filter(|_| !puller.live).and_then(|d| {
+        let fps = spec.info.fps();
+        (fps.numer() > 0).then(|| d.nseconds().checked_mul(fps.numer() as u64).map(|n| n / 1_000_000_000 / fps.denom() as u64))?
+    });
+    Facts {
+        name,
+        live: puller.live,
+        finite: limited || (by_nature && !puller.live),
+        origin: if puller.live { first } else { gstreamer::ClockTime::ZERO },
+        duration: if puller.live { None } else { duration },
+        frames,
+        converted_from: Some(attached.native.clone()).filter(|n| *n != format),
+        spec,
+        tags: site.appsink.static_pad("sink").map(|p| sticky_tags(&p)).unwrap_or_default(),
+        notices: attached.notices.iter().chain(&found.notices).cloned().collect(),
+    }
+}
+
+/// The URI of a file that looks as if it could be read. Whatever would block or mislead GStreamer is refused here.
+fn file_uri(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let cannot = |why: &dyn std::fmt::Display| Failure::input(format!("cannot open {shown}: {why}"));
+    let meta = std::fs::metadata(path).map_err(|e| cannot(&e))?;
+    if meta.is_dir() {
+        return Err(cannot(&"it is a directory").fix("give a file, or a glob of pictures such as 'frames/*.png'"));
+    }
+    if !meta.is_file() {
+        let failure = cannot(&"it is not a regular file");
+        return Err(match path.starts_with("/dev") {
+            true => failure.fix(format!("for a camera write camera:{shown}")),
+            false => failure.fix(format!("pipe it in: framewright run - … < {shown}")),
+        });
+    }
+    std::fs::File::open(path).map_err(|e| cannot(&e))?;
+    if meta.len() == 0 {
+        return Err(cannot(&"it is empty"));
+    }
+    let absolute: PathBuf = std::path::absolute(path).map_err(|e| cannot(&e))?;
+    glib::filename_to_uri(absolute, None).map(|u| u.to_string()).map_err(|e| cannot(&e))
+}
+
+fn decode(site: &Arc<Site>, uri: &str, settings: &SourceSettings) -> Result<(), Failure> {
+    let bin = make("uridecodebin")?;
+    let (uri, login) = without_login(uri);
+    bin.set_property("uri", &uri);
+    let wish = settings.clone();
+    bin.connect("source-setup", false, move |v| {
+        if let Ok(source) = v[1].get::<gstreamer::Element>() {
+            network(&source, &wish, login.as_ref());
+        }
+        None
+    });
+    // Audio stays encoded: it goes to the output as it is.
+    bin.connect("autoplug-continue", false, |v| {
+        let (pad, caps) = (v[1].get::<gstreamer::Pad>(), v[2].get::<gstreamer::Caps>());
+        let go_on = match (pad, caps) {
+            (Ok(pad), Ok(caps)) => !is_final_audio(&pad, &caps),
+            _ => true,
+        };
+        Some(go_on.to_value())
+    });
+    decoders(site, &bin);
+    site.add(&bin)
+}
+
+/// Wires the signals that decodebin and uridecodebin share.
+fn decoders(site: &Arc<Site>, bin: &gstreamer::Element) {
+    let (weak, timeline) = (Arc::downgrade(site), site.timeline.clone());
+    if let Some(b) = bin.downcast_ref::<gstreamer::Bin>() {
+        b.connect_deep_element_added(move |_, _, e| {
+            if e.factory().is_some_and(|f| f.name() == "matroskademux") {
+                timeline.plain.store(true, Ordering::Relaxed);
+            }
+            // A bad picture must not end the run; each is counted by its warning.
+            if e.is::<gstreamer_video::VideoDecoder>() && e.has_property("max-errors") {
+                e.set_property("max-errors", -1i32);
+            }
+        });
+    }
+    bin.connect_pad_added(move |_, pad| {
+        if let Some(site) = weak.upgrade() {
+            site.pad(pad);
+        }
+    });
+    let weak = Arc::downgrade(site);
+    bin.connect_no_more_pads(move |_| {
+        if let Some(site) = weak.upgrade() {
+            site.found.lock().unwrap_or_else(|e| e.into_inner()).complete = true;
+        }
+    });
+}
+
+impl Site {
+    fn add(&self, e: &gstreamer::Element) -> Result<(), Failure> {
+        self.pipeline.add(e).map_err(|e| Failure::failed(format!("cannot build the source pipeline: {e}")))
+    }
+
+    /// A pad came: the first video is taken, audio is tapped, the rest is drained.
+    fn pad(&self, pad: &gstreamer::Pad) {
+        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+        let kind = caps.structure(0).map(|s| s.name().to_string()).unwrap_or_default();
+        let mut found = self.found.lock().unwrap_or_else(|e| e.into_inner());
+        match kind.split('/').next() {
+            Some("video" | "image") if !found.video => {
+                found.video = true;
+                attach(&self.pipeline, pad, &self.appsink, self.want.clone(), self.attached.clone());
+                return;
+            }
+            Some("video" | "image") => found.notices.push("more than one video stream: the first one is used".into()),
+            Some("audio") => {
+                // Tapped even when nobody listens: "audio only" is worth saying.
+                match audio::attach(&self.pipeline, pad, caps, self.taps, Backlog::Demuxed, &self.timeline) {
+                    Ok(track) => found.audio.push(track),
+                    Err(e) => log::warn!("{e}"),
+                }
+                return;
+            }
+            _ => found.notices.push(format!("a stream of {kind} is left out")),
+        }
+        drop(found);
+        if let Ok(drain) = gstreamer::ElementFactory::make("fakesink").property("sync", false).property("async", false).build()
+            && self.pipeline.add(&drain).is_ok()
+        {
+            let _ = drain.sync_state_with_parent();
+            if let Some(p) = drain.static_pad("sink") {
+                let _ = pad.link(&p);
+            }
+        }
+    }
+
+    /// An element's only source pad is the video.
+    fn only_video(&self, element: &gstreamer::Element) -> Result<(), Failure> {
+        let pad = element.static_pad("src").ok_or_else(|| Failure::failed("the source has no output"))?;
+        let mut found = self.found.lock().unwrap_or_else(|e| e.into_inner());
+        (found.video, found.complete) = (true, true);
+        attach(&self.pipeline, &pad, &self.appsink, self.want.clone(), self.attached.clone());
+        Ok(())
+    }
+}
+
+/// True where an audio stream is cut into whole packets and ready for a muxer.
+fn is_final_audio(pad: &gstreamer::Pad, caps: &gstreamer::Caps) -> bool {
+    let Some(s) = caps.structure(0) else { return false };
+    if !s.name().starts_with("audio/") {
+        return false;
+    }
+    if s.get::<bool>("framed").unwrap_or(false) || s.get::<bool>("parsed").unwrap_or(false) {
+        return true;
+    }
+    let parser_before = pad
+        .parent_element()
+        .and_then(|e| e.factory())
+        .is_some_and(|f| f.has_type(gstreamer::ElementFactoryType::PARSER));
+    let parsers = gstreamer::ElementFactory::factories_with_type(gstreamer::ElementFactoryType::PARSER, gstreamer::Rank::MARGINAL);
+    parser_before || !parsers.iter().any(|f| f.can_sink_any_caps(caps))
+}
+
+/// `scheme://user:password@rest` without what is secret, and the two apart.
+fn without_login(uri: &str) -> (String, Option<(String, String)>) {
+    let Ok(mut url) = url::Url::parse(uri) else { return (uri.to_owned(), None) };
+    if url.username().is_empty() && url.password().is_none() {
+        return (uri.to_owned(), None);
+    }
+    let plain = |s: &str| percent_encoding::percent_decode_str(s).decode_utf8_lossy().into_owned();
+    let login = (plain(url.username()), plain(url.password().unwrap_or("")));
+    match (url.set_username(""), url.set_password(None)) {
+        (Ok(()), Ok(())) => (url.to_string(), Some(login)),
+        _ => (uri.to_owned(), None),
+    }
+}
+
+/// Sets up network sources; the login goes in as properties so that no debug string holds it.
+fn network(source: &gstreamer::Element, settings: &SourceSettings, login: Option<&(String, String)>) {
+    let set = |name: &str, value: &str| {
+        if source.has_property(name) {
+            source.set_property_from_str(name, value);
+        }
+    };
+    if let Some((user, password)) = login {
+        set("user-id", user);
+        set("user-pw", password);
+    }
+    if source.factory().is_some_and(|f| f.name() == "rtspsrc") {
+        set("latency", &settings.latency.to_string());
+        set("protocols", match settings.rtsp_transport {
+            RtspTransport::Tcp => "tcp",
+            RtspTransport::Udp => "udp",
+            RtspTransport::UdpMcast => "udp-mcast",
+            RtspTransport::Http => "http",
+        });
+        // Microseconds without an answer before it gives up.
+        set("tcp-timeout", &(settings.timeout.0.nseconds() / 1000).to_string());
+    }
+}
+
+fn camera(site: &Arc<Site>, which: &str, settings: &SourceSettings) -> Result<(), Failure> {
+    let camera = cameras::find(&cameras::list(), which)?;
+    let source = camera
+        .device
+        .create_element(Some("camera"))
+        .map_err(|_| Failure::input(format!("cannot open camera {}: its plug-in does not work", camera.name)))?;
+    let mut caps = gstreamer::Caps::new_empty();
+    let mjpg = settings.format.as_deref().is_some_and(|f| f.eq_ignore_ascii_case("mjpg") || f.eq_ignore_ascii_case("mjpeg"));
+    for kind in ["video/x-raw", "image/jpeg"] {
+        if (mjpg && kind == "video/x-raw") || (settings.format.is_some() && !mjpg && kind == "image/jpeg") {
+            continue;
+        }
+        let mut s = gstreamer::Structure::builder(kind);
+        if let Some(size) = settings.size {
+            s = s.field("width", size.width as i32).field("height", size.height as i32);
+        }
+        if let Some(fps) = settings.fps {
+            s = s.field("framerate", fps.0);
+        }
+        if let Some(f) = settings.format.as_ref().filter(|_| !mjpg) {
+            s = s.field("format", f);
+        }
+        caps.make_mut().append_structure(s.build());
+    }
+    let filter = make("capsfilter")?;
+    filter.set_property("caps", &caps);
+    let decode = make("decodebin")?;
+    decoders(site, &decode);
+    for e in [&source, &filter, &decode] {
+        site.add(e)?;
+    }
+    gstreamer::Element::link_many([&source, &filter, &decode])
+        .map_err(|_| Failure::input(format!("camera {} cannot deliver {caps}: {}", camera.name, camera.caps)))
+}
+
+fn test(site: &Arc<Site>, pattern: &str, settings: &SourceSettings) -> Result<(), Failure> {
+    let source = make("videotestsrc")?;
+    let kind = source.find_property("pattern").map(|p| p.value_type());
+    let names: Vec<String> = kind
+        .and_then(glib::EnumClass::with_type)
+        .map(|c| c.values().iter().map(|v| v.nick().to_string()).collect())
+        .unwrap_or_default();
+    if !names.iter().any(|n| n == pattern) {
+        let hint = did_you_mean(pattern, names.iter().map(String::as_str));
+        return Err(Failure::usage(format!("there is no test pattern `{pattern}`{hint}")).fix(format!("patterns: {}", names.join(", "))));
+    }
+    source.set_property_from_str("pattern", pattern);
+    source.set_property("is-live", settings.live);
+    let size = settings.size.unwrap_or(crate::config::Size { width: 1280, height: 720 });
+    let format = settings.format.as_deref().unwrap_or("I420");
+    if VideoFormat::from_string(format) == VideoFormat::Unknown {
+        return Err(Failure::usage(format!("there is no raw format `{format}`")).fix("formats: I420, NV12, Y42B, Y444, I420_10LE, GRAY8, RGB, BGR, BGRA, …"));
+    }
+    let caps = gstreamer::Caps::builder("video/x-raw")
+        .field("format", format)
+        .field("width", size.width as i32)
+        .field("height", size.height as i32)
+        .field("framerate", settings.fps.map_or(gstreamer::Fraction::new(30, 1), |r| r.0))
+        .field("pixel-aspect-ratio", gstreamer::Fraction::new(1, 1))
+        .build();
+    let filter = make("capsfilter")?;
+    filter.set_property("caps", &caps);
+    site.add(&source)?;
+    site.add(&filter)?;
+    source.link(&filter).map_err(|_| Failure::usage(format!("test pattern `{pattern}` cannot be made as {caps}")))?;
+    if let Some(hz) = settings.tone.filter(|_| site.taps > 0) {
+        let tone = make("audiotestsrc")?;
+        tone.set_property("freq", hz);
+        tone.set_property("is-live", settings.live);
+        tone.set_property("volume", 0.25f64);
+        let caps = gstreamer::Caps::builder("audio/x-raw")
+            .field("format", "S16LE")
+            .field("layout", "interleaved")
+            .field("rate", 48000)
+            .field("channels", 2)
+            .build();
+        let filter = make("capsfilter")?;
+        filter.set_property("caps", &caps);
+        site.add(&tone)?;
+        site.add(&filter)?;
+        tone.link(&filter).map_err(|e| Failure::failed(e.to_string()))?;
+        let pad = filter.static_pad("src").ok_or_else(|| missing("audiotestsrc"))?;
+        let track = audio::attach(&site.pipeline, &pad, caps, site.taps, Backlog::Independent, &site.timeline)?;
+        site.found.lock().unwrap_or_else(|e| e.into_inner()).audio.push(track);
+    }
+    site.only_video(&filter)
+}
+
+/// The user's gst-launch text, up to raw video.
+fn user(site: &Arc<Site>, text: &str) -> Result<(), Failure> {
+    let whole = format!("{text} ! capsfilter name=framewright-tail caps=video/x-raw(ANY)");
+    let bin = gstreamer::parse::bin_from_description(&whole, false)
+        .map_err(|e| Failure::input(format!("the pipeline `{}` does not work: {}", redact(text), redact(e.message())))
+            .fix("it must be as for gst-launch-1.0 and end in raw video, without a sink"))?;
+    let tail = bin.by_name("framewright-tail").and_then(|t| t.static_pad("src"));
+    let tail = tail.ok_or_else(|| Failure::failed("the pipeline has no end"))?;
+    let ghost = gstreamer::GhostPad::with_target(&tail).map_err(|e| Failure::failed(e.to_string()))?;
+    ghost.set_property("name", "src");
+    bin.add_pad(&ghost).map_err(|e| Failure::failed(e.to_string()))?;
+    let bin = bin.upcast::<gstreamer::Element>();
+    site.add(&bin)?;
+    site.only_video(&bin)
+}

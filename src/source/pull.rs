@@ -1,0 +1,305 @@
+//! Takes samples out of an appsink as frames, and listens to the bus meanwhile.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use gstreamer::glib;
+use gstreamer::prelude::*;
+use gstreamer::{ClockTime, MessageView};
+use gstreamer_app::AppSink;
+use gstreamer_video::VideoInfo;
+
+use super::attach::Attached;
+use super::{Ending, Pull, Source, colr, truncation};
+use crate::failure::Failure;
+use crate::frame::{Frame, Spec};
+use crate::redact::redact;
+
+/// Turns a sample's timestamp into the time in the source, in nanoseconds, as ffprobe would show it.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    /// matroskademux starts its segment at the first block, and again where another track starts earlier; its buffers'
+    /// own timestamps are right.
+    pub plain: Arc<AtomicBool>,
+    /// The source is being stopped: nothing must wait any more.
+    pub closed: Arc<AtomicBool>,
+}
+
+impl Timeline {
+    /// Below 0 for what an edit list puts before the start; `None` where the buffer has no time.
+    pub fn time(&self, sample: &gstreamer::Sample) -> Option<i64> {
+        let pts = sample.buffer()?.pts()?;
+        self.of(pts, sample)
+    }
+
+    /// As [`Timeline::time`], for a timestamp of the sample's stream.
+    pub fn of(&self, pts: ClockTime, sample: &gstreamer::Sample) -> Option<i64> {
+        if self.plain.load(Ordering::Relaxed) {
+            return Some(pts.nseconds() as i64);
+        }
+        let segment = sample.segment()?.downcast_ref::<ClockTime>()?.clone();
+        segment.to_stream_time_full(pts).map(|t| match t {
+            gstreamer::Signed::Positive(t) => t.nseconds() as i64,
+            gstreamer::Signed::Negative(t) => -(t.nseconds() as i64),
+        })
+    }
+}
+
+/// A pipeline that ends in an appsink.
+pub struct Puller {
+    /// Stopped when the source is dropped.
+    pub pipeline: gstreamer::Pipeline,
+    /// Its end.
+    pub appsink: AppSink,
+    /// How people call the input.
+    pub name: String,
+    /// The file, where it is one.
+    pub path: Option<PathBuf>,
+    /// Frames come as the world makes them.
+    pub live: bool,
+    /// Give up when nothing comes for so long.
+    pub patience: Duration,
+    /// Time of samples.
+    pub timeline: Timeline,
+    /// What was linked in front of the appsink.
+    pub attached: Arc<Mutex<Attached>>,
+    state: State,
+}
+
+#[derive(Default)]
+struct State {
+    spec: Option<(gstreamer::Caps, Arc<Spec>)>,
+    last: Option<(ClockTime, Option<ClockTime>)>,
+    /// The frame before the one just pulled: appsink still holds the newest, which would make it unwritable.
+    held: Option<Frame>,
+    first: Option<gstreamer::Sample>,
+    ended: bool,
+    waiting_since: Option<Instant>,
+    frames: u64,
+    ending: Ending,
+    missing: BTreeSet<String>,
+    full_range: Option<bool>,
+}
+
+impl Puller {
+    /// Wraps a pipeline that is about to play.
+    pub fn new(pipeline: gstreamer::Pipeline, appsink: AppSink, name: String, path: Option<PathBuf>, patience: Duration) -> Self {
+        let full_range = path.as_deref().and_then(colr::full_range);
+        let state = State { full_range, ..State::default() };
+        Puller { pipeline, appsink, name, path, live: false, patience, timeline: Timeline::default(), attached: Arc::default(), state }
+    }
+
+    /// The sample that [`Puller::next`] will start with; `None` when none came within 50 ms.
+    pub fn first_sample(&mut self) -> Result<Option<(Arc<Spec>, ClockTime)>, Failure> {
+        if self.state.first.is_none() {
+            self.state.first = self.appsink.try_pull_sample(ClockTime::from_mseconds(50));
+        }
+        self.bus()?;
+        match self.state.first.clone() {
+            Some(sample) => {
+                let time = self.timeline.time(&sample).unwrap_or(0).max(0);
+                Ok(Some((self.spec_of(&sample)?, ClockTime::from_nseconds(time as u64))))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// True when the appsink got the end of the stream.
+    pub fn is_eos(&self) -> bool {
+        self.appsink.is_eos()
+    }
+
+    /// Reads all messages that wait; the first error ends the run.
+    pub fn bus(&mut self) -> Result<(), Failure> {
+        let Some(bus) = self.pipeline.bus() else { return Ok(()) };
+        while let Some(message) = bus.pop() {
+            match message.view() {
+                MessageView::Error(e) => return Err(self.failure(&e.error(), e.debug())),
+                MessageView::Warning(w) => {
+                    self.state.ending.decode_errors += 1;
+                    log::debug!("{}: {} ({})", self.name, w.error(), redact(&w.debug().unwrap_or_default()));
+                }
+                MessageView::Latency(_) => {
+                    let _ = self.pipeline.recalculate_latency();
+                }
+                MessageView::Element(_) => {
+                    if let Ok(missing) = gstreamer_pbutils::MissingPluginMessage::parse(&message) {
+                        self.state.missing.insert(missing.description().to_string());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What GStreamer could not find a plug-in for.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        self.state.missing.iter().map(String::as_str)
+    }
+
+    fn failure(&self, error: &glib::Error, debug: Option<glib::GString>) -> Failure {
+        log::debug!("{}: {error}: {}", self.name, redact(&debug.unwrap_or_default()));
+        let missing: Vec<&str> = self.missing().collect();
+        if !missing.is_empty() && self.state.frames == 0 {
+            let what = format!("cannot decode {}: no plug-in for {}", self.name, missing.join(", "));
+            return Failure::input(what).fix("`framewright doctor` lists what is missing and the packages to install");
+        }
+        let text = redact(error.message());
+        let text = text.trim_end_matches('.');
+        match &self.state.last {
+            None => Failure::input(format!("cannot open {}: {text}", self.name)),
+            Some((pts, _)) => Failure::input(format!("cannot decode {} after frame {} ({pts:.3}): {text}", self.name, self.state.frames)),
+        }
+    }
+
+    fn spec_of(&mut self, sample: &gstreamer::Sample) -> Result<Arc<Spec>, Failure> {
+        let caps = sample.caps_owned().ok_or_else(|| Failure::input(format!("{} delivers frames without caps", self.name)))?;
+        if let Some((known, spec)) = &self.state.spec {
+            if *known == caps {
+                return Ok(spec.clone());
+            }
+            let info = self.info(&caps)?;
+            let old = &spec.info;
+            if (info.width(), info.height(), info.format()) != (old.width(), old.height(), old.format()) {
+                return Err(Failure::input(format!(
+                    "{} changes from {}x{} {} to {}x{} {} after frame {}: one output cannot hold both",
+                    self.name, old.width(), old.height(), old.format(), info.width(), info.height(), info.format(), self.state.frames
+                ))
+                .fix("the output is whole up to there; run the rest with --start"));
+            }
+            if info.interlace_mode() != old.interlace_mode() {
+                log::warn!("{}: interlacing changes to {:?} after frame {}", self.name, info.interlace_mode(), self.state.frames);
+            }
+            // Frame rate or colour tags changed: pixels still mean what the first caps say to the encoder.
+            let spec = spec.clone();
+            self.state.spec = Some((caps, spec.clone()));
+            return Ok(spec);
+        }
+        let info = self.info(&caps)?;
+        let spec = Spec::new(info).map_err(|e| Failure::input(format!("{}: {e}", self.name)))?;
+        let spec = Arc::new(spec.with_caps(caps.clone()));
+        self.state.spec = Some((caps, spec.clone()));
+        Ok(spec)
+    }
+
+    fn info(&self, caps: &gstreamer::Caps) -> Result<VideoInfo, Failure> {
+        let bad = |_| Failure::input(format!("{} delivers frames that cannot be read: {caps}", self.name));
+        let info = VideoInfo::from_caps(caps).map_err(bad)?;
+        let Some(full) = self.state.full_range.filter(|_| !info.format_info().is_rgb()) else { return Ok(info) };
+        let c = info.colorimetry();
+        let range = if full { gstreamer_video::VideoColorRange::Range0_255 } else { gstreamer_video::VideoColorRange::Range16_235 };
+        let c = gstreamer_video::VideoColorimetry::new(range, c.matrix(), c.transfer(), c.primaries());
+        let mut caps = caps.clone();
+        caps.make_mut().set("colorimetry", c.to_string());
+        VideoInfo::from_caps(&caps).map_err(bad)
+    }
+
+    fn frame(&mut self, sample: gstreamer::Sample) -> Result<Frame, Failure> {
+        let spec = self.spec_of(&sample)?;
+        let source_pts = {
+            let attached = self.attached.lock().unwrap_or_else(|e| e.into_inner());
+            let times = attached.times.as_ref().and_then(|t| t.lock().unwrap_or_else(|e| e.into_inner()).pop_front());
+            times.unwrap_or_else(|| sample.buffer().and_then(|b| b.pts()))
+        };
+        let time = source_pts.and_then(|p| self.timeline.of(p, &sample));
+        let buffer = sample.buffer_owned().ok_or_else(|| Failure::input(format!("{} delivers an empty sample", self.name)))?;
+        drop(sample);
+        let duration = buffer.duration().or_else(|| frame_duration(&spec.info));
+        let pts = self.settle(time, duration);
+        self.state.frames += 1;
+        self.state.last = Some((pts, duration));
+        Ok(Frame::new(buffer, spec, pts, duration))
+    }
+
+    /// The frame's time: what the source says, repaired where it is missing or runs backwards.
+    fn settle(&mut self, time: Option<i64>, duration: Option<ClockTime>) -> ClockTime {
+        let given = time.map(|t| ClockTime::from_nseconds(t.max(0) as u64));
+        match (given, self.state.last) {
+            (Some(t), None) => t,
+            (Some(t), Some((last, _))) if t > last => t,
+            (None, None) => ClockTime::ZERO,
+            (_, Some((last, d))) => {
+                self.state.ending.repaired += 1;
+                last + d.or(duration).filter(|d| !d.is_zero()).unwrap_or(ClockTime::from_mseconds(1))
+            }
+        }
+    }
+}
+
+fn frame_duration(info: &VideoInfo) -> Option<ClockTime> {
+    let fps = info.fps();
+    (fps.numer() > 0).then(|| ClockTime::SECOND.mul_div_round(fps.denom() as u64, fps.numer() as u64)).flatten()
+}
+
+impl Source for Puller {
+    fn next(&mut self) -> Result<Pull, Failure> {
+        if self.state.ended {
+            return Ok(self.state.held.take().map_or(Pull::End, Pull::Frame));
+        }
+        let first = self.state.first.take();
+        let Some(sample) = first.or_else(|| self.appsink.try_pull_sample(ClockTime::from_mseconds(100))) else {
+            self.bus()?;
+            if self.appsink.is_eos() {
+                self.state.ended = true;
+                return self.next();
+            }
+            let since = *self.state.waiting_since.get_or_insert_with(Instant::now);
+            if since.elapsed() > self.patience {
+                let what = format!("{} delivers nothing any more: no frame for {} s after frame {}", self.name, self.patience.as_secs(), self.state.frames);
+                return Err(Failure::input(what).fix("--timeout waits longer"));
+            }
+            return Ok(Pull::Nothing);
+        };
+        self.state.waiting_since = None;
+        self.bus()?;
+        let frame = self.frame(sample)?;
+        if self.live {
+            return Ok(Pull::Frame(frame));
+        }
+        Ok(match self.state.held.replace(frame) {
+            Some(frame) => Pull::Frame(frame),
+            None => return self.next(),
+        })
+    }
+
+    fn seek(&mut self, start: ClockTime) -> bool {
+        // Accurate in these two, and only there known to be: elsewhere reading on is slower and right.
+        let good = self.pipeline.iterate_recurse().into_iter().flatten().any(|e| {
+            e.factory().is_some_and(|f| matches!(f.name().as_str(), "qtdemux" | "matroskademux"))
+        });
+        if self.live || !good {
+            return false;
+        }
+        let flags = gstreamer::SeekFlags::FLUSH | gstreamer::SeekFlags::ACCURATE;
+        let first = self.state.first.take();
+        match self.pipeline.seek_simple(flags, start) {
+            Ok(()) => {
+                self.state.last = None;
+                true
+            }
+            Err(e) => {
+                log::info!("{}: cannot seek ({e}), reading up to the start", self.name);
+                self.state.first = first;
+                false
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Ending {
+        let _ = self.bus();
+        let mut ending = std::mem::take(&mut self.state.ending);
+        ending.truncated = self.path.as_deref().and_then(truncation::check);
+        ending
+    }
+}
+
+impl Drop for Puller {
+    fn drop(&mut self) {
+        self.timeline.closed.store(true, Ordering::SeqCst);
+        crate::gst::shut_down(&self.pipeline);
+    }
+}

@@ -1,0 +1,116 @@
+//! Finds files that end before their container says they do. Demuxers end such files quietly, as if all were well.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+/// Says what is missing when `path` is an AVI, MP4/MOV or Matroska/WebM file whose last part is not there.
+pub fn check(path: &Path) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let len = file.metadata().ok()?.len();
+    let expected = expected_len(&mut file, len)?;
+    // RIFF and EBML sizes may be off by their padding byte.
+    (expected > len + 1).then(|| format!("it is cut short: {len} of {expected} bytes are there"))
+}
+
+fn expected_len(file: &mut File, len: u64) -> Option<u64> {
+    let mut head = [0u8; 64];
+    let n = file.read(&mut head).ok()?;
+    let head = &head[..n];
+    if head.starts_with(b"RIFF") {
+        let size = u64::from(u32::from_le_bytes(head.get(4..8)?.try_into().ok()?));
+        // 0 and the largest value are written by recorders that do not know yet.
+        return (size != 0 && size != 0xffff_ffff).then_some(size + 8);
+    }
+    if matches!(head.get(4..8)?, b"ftyp" | b"moov" | b"mdat" | b"free" | b"wide" | b"skip") {
+        return boxes(file, len)?.last().map(|b| b.start + b.size);
+    }
+    if head.starts_with(&[0x1a, 0x45, 0xdf, 0xa3]) {
+        let (header, n) = vint(head.get(4..)?)?;
+        let segment = 4 + n + usize::try_from(header?).ok()?;
+        let mut buf = [0u8; 12];
+        file.seek(SeekFrom::Start(segment as u64)).ok()?;
+        file.read_exact(&mut buf).ok()?;
+        if buf[..4] != [0x18, 0x53, 0x80, 0x67] {
+            return None;
+        }
+        let (size, n) = vint(&buf[4..])?;
+        return Some(segment as u64 + 4 + n as u64 + size?);
+    }
+    None
+}
+
+/// EBML size: the value (`None` = unknown) and its length.
+fn vint(b: &[u8]) -> Option<(Option<u64>, usize)> {
+    let n = b.first()?.leading_zeros() as usize + 1;
+    if n > 8 {
+        return None;
+    }
+    let mut value = u64::from(b[0]) & ((1u64 << (8 - n)) - 1);
+    for x in b.get(1..n)? {
+        value = value << 8 | u64::from(*x);
+    }
+    Some(((value != (1 << (7 * n)) - 1).then_some(value), n))
+}
+
+/// A top-level box of an ISO media file.
+pub struct IsoBox {
+    /// Four-character code.
+    pub kind: [u8; 4],
+    /// Offset in the file.
+    pub start: u64,
+    /// Whole size with header.
+    pub size: u64,
+}
+
+/// The top-level boxes, up to the first that does not make sense or reaches past the end.
+pub fn boxes(file: &mut File, len: u64) -> Option<Vec<IsoBox>> {
+    let (mut out, mut at) = (Vec::new(), 0u64);
+    while at + 8 <= len && out.len() < 100_000 {
+        file.seek(SeekFrom::Start(at)).ok()?;
+        let mut h = [0u8; 16];
+        let n = file.read(&mut h).ok()?;
+        let small = u64::from(u32::from_be_bytes(h[..4].try_into().ok()?));
+        let size = match small {
+            0 => len - at,
+            1 if n == 16 => u64::from_be_bytes(h[8..].try_into().ok()?),
+            s => s,
+        };
+        let kind: [u8; 4] = h[4..8].try_into().ok()?;
+        if size < 8 || !kind.iter().all(|c| (0x20..0x7f).contains(c) || *c == 0xa9) {
+            break;
+        }
+        out.push(IsoBox { kind, start: at, size });
+        at = at.checked_add(size)?;
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_bytes(b: &[u8]) -> Option<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        std::fs::write(&path, b).unwrap();
+        check(&path)
+    }
+
+    #[test]
+    fn whole_and_cut_containers() {
+        let avi = |size: u32, n: usize| [b"RIFF", &size.to_le_bytes()[..], &vec![b'x'; n]].concat();
+        assert_eq!(check_bytes(&avi(100, 100)), None);
+        assert!(check_bytes(&avi(100, 60)).unwrap().contains("68 of 108"));
+        let mp4 = |n: usize| [&16u32.to_be_bytes()[..], b"ftyp", &[0; 8], &40u32.to_be_bytes()[..], b"mdat", &vec![0; n]].concat();
+        assert_eq!(check_bytes(&mp4(32)), None);
+        assert!(check_bytes(&mp4(10)).is_some());
+        let mkv = |size: u8, n: usize| [&[0x1a, 0x45, 0xdf, 0xa3, 0x81, 0, 0x18, 0x53, 0x80, 0x67, 0x80 | size][..], &vec![0; n]].concat();
+        assert_eq!(check_bytes(&mkv(20, 20)), None);
+        assert!(check_bytes(&mkv(20, 5)).is_some());
+        assert_eq!(check_bytes(&mkv(0x7f, 5)), None, "unknown size");
+        for junk in [&b""[..], b"x", b"RIFF", b"\x1a\x45\xdf\xa3"] {
+            assert_eq!(check_bytes(junk), None);
+        }
+    }
+}
