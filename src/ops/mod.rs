@@ -4,6 +4,7 @@
 //! the op does to buffers is declared by [`Mode`]; the runner ([`Chain`]) owns the buffers.
 
 mod blur;
+mod position;
 mod region;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::frame::{Frame, FrameError, Spec};
 
+pub use position::Position;
 pub use region::{Length, Region};
 
 /// Every op, in the order of the documentation.
