@@ -7,6 +7,7 @@ mod blur;
 pub mod overlay;
 mod position;
 mod region;
+mod text;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ pub use position::Position;
 pub use region::{Length, Region};
 
 /// Every op, in the order of the documentation.
-pub static ALL: &[Entry] = &[Entry::of::<blur::Blur>()];
+pub static ALL: &[Entry] = &[Entry::of::<blur::Blur>(), Entry::of::<text::Text>()];
 
 /// What an op does with the buffer of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
