@@ -101,9 +101,10 @@ impl Layout {
                 let same = f.pixel_stride()[c] as u32 == stride
                     && f.w_sub()[c] == f.w_sub()[first]
                     && f.h_sub()[c] == f.h_sub()[first];
-                let at = f.poffset()[c] / bytes;
-                let slot = channels.get_mut(at as usize)?;
-                if !same || f.poffset()[c] % bytes != 0 || *slot != Component::Unused {
+                // GStreamer 1.22 says 1, in samples, for the V of P010, P012 and P016, where bytes are meant.
+                let offset = if bytes == 2 && f.poffset()[c] == 1 { 2 } else { f.poffset()[c] };
+                let slot = channels.get_mut((offset / bytes) as usize)?;
+                if !same || offset % bytes != 0 || *slot != Component::Unused {
                     return None;
                 }
                 *slot = component(&f, c)?;
@@ -169,6 +170,7 @@ mod tests {
         assert_eq!(channels(VideoFormat::Ayuv), [[Alpha, Y, U, V]]);
         let p010 = Layout::of(VideoFormat::P01010le).unwrap();
         assert_eq!((p010.depth, p010.shift, p010.bytes), (10, 6, 2));
+        assert_eq!(channels(VideoFormat::P01010le), [vec![Y], vec![U, V]]);
         let deep = Layout::of(VideoFormat::I42010le).unwrap();
         assert_eq!((deep.depth, deep.shift, deep.bytes), (10, 0, 2));
         assert_eq!(deep.planes[1].cols(321), 161);

@@ -4,7 +4,10 @@
 //! the op does to buffers is declared by [`Mode`]; the runner ([`Chain`]) owns the buffers.
 
 mod blur;
+pub mod overlay;
+mod position;
 mod region;
+mod text;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,10 +18,11 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::frame::{Frame, FrameError, Spec};
 
+pub use position::Position;
 pub use region::{Length, Region};
 
 /// Every op, in the order of the documentation.
-pub static ALL: &[Entry] = &[Entry::of::<blur::Blur>()];
+pub static ALL: &[Entry] = &[Entry::of::<blur::Blur>(), Entry::of::<text::Text>()];
 
 /// What an op does with the buffer of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,1 +1,334 @@
-//! Pictures with opacity (rendered text, later logos) blended onto a frame in its native format.
+//! Pictures with opacity (rendered text, logos, drawings) blended onto a frame in its native format.
+//!
+//! An [`Overlay`] says what to show: layers of colour, each through a mask, in pixels of the picture. [`Prepared`] is the
+//! same in samples of one frame format at one place: per sample a weight `keep` of what was there and a sum `add` of what
+//! comes on top, so that blending is `(sample · keep + add) / 2¹⁵`, rounded to nearest, over plain rows. Whoever shows one
+//! thing on many frames prepares once; [`Overlay::blend`] does both for a single frame.
+
+use crate::frame::{Color, Component, Frame, FrameError, Plane, Spec};
+
+/// Fixed-point one of the blending weights.
+const ONE: u32 = 1 << 15;
+
+/// What to draw: layers over each other on `width × height` pixels of the full picture.
+#[derive(Clone, Debug, Default)]
+pub struct Overlay {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// From the bottom to the top.
+    pub layers: Vec<Layer>,
+}
+
+/// Colour seen through a mask.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// What shows.
+    pub paint: Paint,
+    /// Opacity of each pixel, row by row, `width · height` of them: 0 leaves what is below, 255 hides it.
+    pub mask: Vec<u8>,
+    /// Opacity of the whole layer, 0 to 1; the mask is multiplied by it.
+    pub opacity: f32,
+}
+
+/// The colour of a layer.
+#[derive(Clone, Debug)]
+pub enum Paint {
+    /// One for all pixels.
+    Flat(Color),
+    /// One per pixel, `width · height` of them.
+    Pixels(Vec<Color>),
+}
+
+impl Overlay {
+    /// An overlay from `width · height` pixels of straight-alpha red, green, blue, opacity.
+    pub fn from_rgba(width: u32, height: u32, rgba: &[u8], opacity: f32) -> Self {
+        let paint = Paint::Pixels(rgba.chunks_exact(4).map(|p| Color::rgb(p[0], p[1], p[2])).collect());
+        let mask = rgba.chunks_exact(4).map(|p| p[3]).collect();
+        Overlay { width, height, layers: vec![Layer { paint, mask, opacity }] }
+    }
+
+    /// Draws on one frame with the overlay's left top corner at (`x`, `y`), which may lie outside of the picture; what
+    /// lies outside is cut off. Pixels outside of the overlay, and padding channels, are not touched. An opacity channel
+    /// of the frame becomes `a + m·(1 − a)` where the overlay's is `m`.
+    pub fn blend(&self, frame: &mut Frame, x: i32, y: i32) -> Result<(), FrameError> {
+        let mut prepared = Prepared::default();
+        prepared.set(self, frame.spec(), x, y);
+        prepared.blend(frame)
+    }
+}
+
+/// An [`Overlay`] in the samples of one format, at one place of one picture size.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    planes: Vec<Part>,
+    weights: Weights,
+    maximum: u16,
+    shift: u32,
+}
+
+/// What happens to a rectangle of one plane; the vectors hold interleaved samples, as the plane does.
+#[derive(Debug, Default)]
+struct Part {
+    top: u32,
+    rows: u32,
+    /// First sample of a row, and how many.
+    left: usize,
+    samples: usize,
+    keep: Vec<u16>,
+    add: Vec<u32>,
+}
+
+/// How much each layer shows, per pixel of the block-aligned part of the picture that the overlay covers.
+#[derive(Debug, Default)]
+struct Weights {
+    x: u32,
+    y: u32,
+    full: Shares,
+    /// The same per sample of the subsampled plane that was prepared last.
+    reduced: Shares,
+}
+
+/// Per sample, row by row: what each layer has, and what is left for the picture below.
+#[derive(Debug, Default)]
+struct Shares {
+    /// log2 of the subsampling.
+    sub: (u32, u32),
+    width: usize,
+    height: usize,
+    layers: Vec<Vec<u16>>,
+    left: Vec<u16>,
+}
+
+impl Prepared {
+    /// Prepares `overlay` for pictures like `spec` with its left top corner at (`x`, `y`). Reuses the memory of whatever
+    /// was prepared before.
+    pub fn set(&mut self, overlay: &Overlay, spec: &Spec, x: i32, y: i32) {
+        let (layout, info) = (&spec.layout, &spec.info);
+        self.planes.resize_with(layout.planes.len(), Part::default);
+        self.maximum = ((1u32 << layout.depth) - 1) as u16;
+        self.shift = layout.shift;
+        let block = layout.planes.iter().fold((0, 0), |b, p| (b.0.max(p.w_sub), b.1.max(p.h_sub)));
+        let clip = |at: i32, len: u32, whole: u32| {
+            let clamp = |v: i64| v.clamp(0, i64::from(whole)) as u32;
+            (clamp(i64::from(at)), clamp(i64::from(at) + i64::from(len)))
+        };
+        let (x0, x1) = clip(x, overlay.width, info.width());
+        let (y0, y1) = clip(y, overlay.height, info.height());
+        if x0 >= x1 || y0 >= y1 {
+            self.planes.iter_mut().for_each(|p| p.rows = 0);
+            return;
+        }
+        let w = &mut self.weights;
+        (w.x, w.y) = (x0 >> block.0 << block.0, y0 >> block.1 << block.1);
+        // Aligned to whole samples of the coarsest plane, but for what the border of the picture cuts off.
+        (w.full.width, w.full.height) =
+            (align(x1, block.0, info.width()) - w.x as usize, align(y1, block.1, info.height()) - w.y as usize);
+        w.compose(overlay, (x, y), (x0, x1), (y0, y1));
+        for (part, plane) in self.planes.iter_mut().zip(&layout.planes) {
+            w.reduce((plane.w_sub, plane.h_sub));
+            part.fill(plane, spec, overlay, w, (x, y));
+        }
+    }
+
+    /// Draws on `frame`, whose format and size are those of [`Prepared::set`].
+    pub fn blend(&self, frame: &mut Frame) -> Result<(), FrameError> {
+        let bytes = frame.spec().layout.bytes;
+        let mut planes = frame.planes_mut()?;
+        for (i, part) in self.planes.iter().enumerate().filter(|(_, p)| p.samples > 0) {
+            for r in 0..part.rows {
+                let line = r as usize * part.samples..(r as usize + 1) * part.samples;
+                let (keep, add) = (&part.keep[line.clone()], &part.add[line]);
+                // What the overlay leaves alone at both ends of a row need not be read.
+                let untouched = |k: &u16| u32::from(*k) == ONE;
+                let Some(first) = keep.iter().position(|k| !untouched(k)) else { continue };
+                let last = keep.len() - keep.iter().rev().take_while(|k| untouched(k)).count();
+                let (keep, add) = (&keep[first..last], &add[first..last]);
+                let row = planes.row_mut(i, part.top + r)?;
+                let (from, to) = (part.left + first, part.left + last);
+                match bytes {
+                    1 => blend8(&mut row[from..to], keep, add),
+                    _ => blend16(&mut row[2 * from..2 * to], keep, add, self.shift, self.maximum),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn blend8(row: &mut [u8], keep: &[u16], add: &[u32]) {
+    for ((s, k), a) in row.iter_mut().zip(keep).zip(add) {
+        *s = ((u32::from(*s) * u32::from(*k) + a + ONE / 2) >> 15) as u8;
+    }
+}
+
+fn blend16(row: &mut [u8], keep: &[u16], add: &[u32], shift: u32, maximum: u16) {
+    let below = (1u16 << shift) - 1;
+    for ((s, k), a) in row.chunks_exact_mut(2).zip(keep).zip(add) {
+        let was = u16::from_le_bytes([s[0], s[1]]);
+        let now = (u32::from(was >> shift) * u32::from(*k) + a + ONE / 2) >> 15;
+        // Bits below the significant ones (of P010, say) stay.
+        let now = (now.min(u32::from(maximum)) as u16) << shift | (was & below);
+        s.copy_from_slice(&now.to_le_bytes());
+    }
+}
+
+impl Weights {
+    /// Composes the layers: the top one shows by its opacity, each one below by what those above leave.
+    fn compose(&mut self, overlay: &Overlay, at: (i32, i32), xs: (u32, u32), ys: (u32, u32)) {
+        let Shares { width, height, layers, left, .. } = &mut self.full;
+        let size = *width * *height;
+        reset(left, size, ONE as u16);
+        layers.resize_with(overlay.layers.len(), Vec::new);
+        for (layer, weights) in overlay.layers.iter().zip(layers).rev() {
+            reset(weights, size, 0);
+            // 255 · scale, rounded down by 2⁹, is the layer's opacity in units of ONE.
+            let scale = (f64::from(layer.opacity.clamp(0.0, 1.0)) * f64::from(ONE) * 512.0 / 255.0).round() as u32;
+            for y in ys.0..ys.1 {
+                let from = (i64::from(y) - i64::from(at.1)) as usize * overlay.width as usize
+                    + (i64::from(xs.0) - i64::from(at.0)) as usize;
+                let to = (y - self.y) as usize * *width + (xs.0 - self.x) as usize;
+                let n = (xs.1 - xs.0) as usize;
+                let lines = weights[to..to + n].iter_mut().zip(&mut left[to..to + n]);
+                for ((w, left), m) in lines.zip(&layer.mask[from..from + n]) {
+                    let opacity = (u32::from(*m) * scale + 256) >> 9;
+                    *w = ((u32::from(*left) * opacity + ONE / 2) >> 15) as u16;
+                    *left -= *w;
+                }
+            }
+        }
+        self.reduced.sub = (0, 0);
+    }
+
+    /// Makes `reduced` the means over the pixels that share a sample of a plane subsampled by 2^`sub`.
+    fn reduce(&mut self, sub: (u32, u32)) {
+        let (full, to) = (&self.full, &mut self.reduced);
+        if sub == to.sub {
+            return;
+        }
+        to.sub = sub;
+        (to.width, to.height) = (full.width.div_ceil(1 << sub.0), full.height.div_ceil(1 << sub.1));
+        reset(&mut to.left, to.width * to.height, ONE as u16);
+        to.layers.resize_with(full.layers.len(), Vec::new);
+        for (from, to_layer) in full.layers.iter().zip(&mut to.layers) {
+            reset(to_layer, to.width * to.height, 0);
+            for (y, line) in to_layer.chunks_exact_mut(to.width).enumerate() {
+                full.mean_row(sub, y, from, line);
+            }
+            // The rounding of several layers may add up to a step too much.
+            to.left.iter_mut().zip(&*to_layer).for_each(|(l, w)| *l = l.saturating_sub(*w));
+        }
+    }
+
+    fn shares(&self, sub: (u32, u32)) -> &Shares {
+        if sub == (0, 0) { &self.full } else { &self.reduced }
+    }
+}
+
+impl Shares {
+    /// The mean of `value` (by index) over the pixels of sample (`x`, `y`) of a plane subsampled by 2^`sub`: fewer of
+    /// them at the border of a picture of odd size.
+    fn mean(&self, sub: (u32, u32), x: usize, y: usize, value: impl Fn(usize) -> u64) -> u64 {
+        let columns = x << sub.0..((x + 1) << sub.0).min(self.width);
+        let rows = y << sub.1..((y + 1) << sub.1).min(self.height);
+        let count = (columns.len() * rows.len()) as u64;
+        let sum: u64 = rows.flat_map(|r| columns.clone().map(move |c| r * self.width + c)).map(value).sum();
+        (sum + count / 2) / count
+    }
+
+    /// Row `y` of a subsampled plane: the means of `full`.
+    fn mean_row(&self, sub: (u32, u32), y: usize, full: &[u16], line: &mut [u16]) {
+        let mut done = 0;
+        if sub.0 == 1 && sub.1 <= 1 {
+            // The common ones, 4:2:0 and 4:2:2, in a form that the compiler can vectorize.
+            let row = |r: usize| &full[r * self.width..(r + 1) * self.width];
+            let above = row(y << sub.1);
+            let below = row(((y << sub.1) + sub.1 as usize).min(self.height - 1));
+            for ((out, a), b) in line.iter_mut().zip(above.chunks_exact(2)).zip(below.chunks_exact(2)) {
+                *out = ((u32::from(a[0]) + u32::from(a[1]) + u32::from(b[0]) + u32::from(b[1]) + 2) >> 2) as u16;
+            }
+            done = self.width / 2;
+        }
+        for (x, out) in line.iter_mut().enumerate().skip(done) {
+            *out = self.mean(sub, x, y, |i| u64::from(full[i])) as u16;
+        }
+    }
+}
+
+impl Part {
+    fn fill(&mut self, plane: &Plane, spec: &Spec, overlay: &Overlay, weights: &Weights, at: (i32, i32)) {
+        match plane.channels.len() {
+            1 => self.fill_channels::<1>(plane, spec, overlay, weights, at),
+            2 => self.fill_channels::<2>(plane, spec, overlay, weights, at),
+            3 => self.fill_channels::<3>(plane, spec, overlay, weights, at),
+            // A picture has no more than four components.
+            _ => self.fill_channels::<4>(plane, spec, overlay, weights, at),
+        }
+    }
+
+    fn fill_channels<const N: usize>(
+        &mut self,
+        plane: &Plane,
+        spec: &Spec,
+        overlay: &Overlay,
+        weights: &Weights,
+        at: (i32, i32),
+    ) {
+        let sub = (plane.w_sub, plane.h_sub);
+        let (full, shares) = (&weights.full, weights.shares(sub));
+        (self.top, self.rows) = (weights.y >> sub.1, shares.height as u32);
+        (self.left, self.samples) = ((weights.x >> sub.0) as usize * N, shares.width * N);
+        let shown: [bool; N] = std::array::from_fn(|k| plane.channels[k] != Component::Unused);
+        let sample = |color: Color, k: usize| match shown[k] {
+            true => u32::from(color.sample(plane.channels[k], &spec.info, &spec.layout) >> spec.layout.shift),
+            false => 0,
+        };
+        reset(&mut self.add, shares.left.len() * N, 0);
+        for ((layer, mine), all) in overlay.layers.iter().zip(&shares.layers).zip(&full.layers) {
+            match &layer.paint {
+                Paint::Flat(color) => {
+                    let values: [u32; N] = std::array::from_fn(|k| sample(*color, k));
+                    for (add, weight) in self.add.as_chunks_mut::<N>().0.iter_mut().zip(mine) {
+                        for k in 0..N {
+                            add[k] += u32::from(*weight) * values[k];
+                        }
+                    }
+                }
+                Paint::Pixels(pixels) => {
+                    let color = |i: usize| {
+                        let x = (i % full.width) as i64 + i64::from(weights.x) - i64::from(at.0);
+                        let y = (i / full.width) as i64 + i64::from(weights.y) - i64::from(at.1);
+                        pixels[y as usize * overlay.width as usize + x as usize]
+                    };
+                    // Where nothing shows there may be no pixel of the overlay either.
+                    let part = |i: usize, k| match all[i] {
+                        0 => 0,
+                        w => u64::from(w) * u64::from(sample(color(i), k)),
+                    };
+                    for (i, add) in self.add.as_chunks_mut::<N>().0.iter_mut().enumerate().filter(|(i, _)| mine[*i] > 0)
+                    {
+                        let (x, y) = (i % shares.width, i / shares.width);
+                        for (k, add) in add.iter_mut().enumerate() {
+                            *add += full.mean(sub, x, y, |i| part(i, k)) as u32;
+                        }
+                    }
+                }
+            }
+        }
+        self.keep.clear();
+        self.keep.extend(shares.left.iter().flat_map(|l| shown.map(|s| if s { *l } else { ONE as u16 })));
+    }
+}
+fn reset<T: Copy>(v: &mut Vec<T>, len: usize, value: T) {
+    v.clear();
+    v.resize(len, value);
+}
+
+/// The end of the block of 2^`log2` pixels that `end` lies in, within the picture.
+fn align(end: u32, log2: u32, whole: u32) -> usize {
+    (end.div_ceil(1 << log2) << log2).min(whole) as usize
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::frame::Plane;
 
 /// A distance along one axis: `120` pixels, or `25%` of the picture.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "WrittenLength", into = "String")]
 pub enum Length {
     /// Pixels.
     Pixels(f64),
@@ -51,6 +52,40 @@ impl fmt::Display for Length {
             Length::Pixels(v) => write!(f, "{v}"),
             Length::Percent(v) => write!(f, "{v}%"),
         }
+    }
+}
+
+/// The forms that a configuration file may use for a length.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a length is a number of pixels (120) or a percentage (\"25%\")")]
+enum WrittenLength {
+    Number(f64),
+    Text(String),
+}
+
+impl TryFrom<WrittenLength> for Length {
+    type Error = String;
+    fn try_from(w: WrittenLength) -> Result<Self, String> {
+        match w {
+            WrittenLength::Number(v) if v.is_finite() => Ok(Length::Pixels(v)),
+            WrittenLength::Number(v) => Err(format!("{v} is no length: give pixels (120) or percent (25%)")),
+            WrittenLength::Text(t) => t.parse(),
+        }
+    }
+}
+
+impl From<Length> for String {
+    fn from(l: Length) -> String {
+        l.to_string()
+    }
+}
+
+impl schemars::JsonSchema for Length {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Length".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": ["number", "string"], "description": "pixels (120) or percent (\"25%\")" })
     }
 }
 

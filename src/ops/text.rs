@@ -1,1 +1,0 @@
-//! Writes text onto the picture.

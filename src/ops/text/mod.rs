@@ -1,0 +1,347 @@
+//! Writes text onto the picture.
+
+mod hershey;
+mod ink;
+mod template;
+#[cfg(test)]
+mod tests;
+mod typeface;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use gstreamer::ClockTime;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::ink::{Bounds, Ink};
+use self::template::{Template, Values};
+use super::overlay::{Layer, Overlay, Paint, Prepared};
+use super::{Invalid, Length, Mode, Op, OpConfig, OpError, Position, Stream};
+use crate::frame::{Color, Frame, Spec};
+
+/// Writes text, a timecode, a frame number or a clock onto the picture.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Text {
+    /// What to write; required. Fields: `{source}` the source's name, `{frame}` the frame's number from 0, `{time}` its
+    /// position in the source as HH:MM:SS.mmm, `{time:%H:%M:%S}` the same by strftime (`%H %M %S %T %s`, `%L` or `%f` for
+    /// milliseconds), `{pts}` its timestamp in seconds, `{clock}` the local time of day when it is processed,
+    /// `{clock:%F %T}` the same by strftime, `{fps}` frames per second (measured where the source does not say), `{width}`
+    /// and `{height}` of the picture in pixels. `{{` and `}}` are braces, `\n` breaks the line, `\\` is a backslash.
+    pub text: String,
+    /// Where: `top-left`, `top`, `top-right`, `left`, `center`, `right`, `bottom-left`, `bottom`, `bottom-right`, or `x,y`
+    /// in pixels from the left top corner or in percent of the room (`50%,50%` is centred, `100%,100%` the right bottom
+    /// corner).
+    pub position: Position,
+    /// Distance from the edges for the named positions, in pixels or percent of the picture's height: 0 to 10000 pixels, 0% to
+    /// 100%.
+    pub margin: Length,
+    /// The font: empty for the built-in one (Hack, a fixed-width font with Latin, Greek and Cyrillic), the path of a
+    /// .ttf, .otf or .ttc file, the name of an installed font (`DejaVu Sans`, `DejaVu Sans Bold`), or OpenCV's stroke
+    /// fonts: `hershey`, `hershey-simplex`, `hershey-plain`, `hershey-duplex`, `hershey-complex`, `hershey-triplex`,
+    /// `hershey-script`; those know ASCII only and show `?` for the rest. Other fonts take what they lack from the
+    /// built-in one (emoji too), then from installed ones.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub font: String,
+    /// Font height in pixels or percent of the picture's height: 1 to 2000 pixels, 0.1% to 100%.
+    pub size: Length,
+    /// Colour of the letters: a name or #rrggbb.
+    pub color: Color,
+    /// Opacity of letters and outline, 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub opacity: f64,
+    /// Width of the outline around the letters in pixels or percent of the font height, 0 (none) to 100 pixels or 50%.
+    pub outline: Length,
+    /// Colour of the outline.
+    pub outline_color: Color,
+    /// Colour of a box behind the text. Default: no box.
+    #[serde(rename = "box", skip_serializing_if = "Option::is_none")]
+    pub background: Option<Color>,
+    /// Opacity of the box, 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub box_opacity: f64,
+    /// Room between text and the edge of the box in pixels or percent of the font height, 0 to 10000.
+    pub padding: Length,
+    /// How lines of different length lie: `left`, `center`, `right`.
+    pub align: Align,
+    /// Distance of lines as a multiple of the font's own, 0.5 to 5.
+    #[schemars(range(min = 0.5, max = 5.0))]
+    pub line_spacing: f64,
+}
+
+/// How the lines of a text lie to each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum Align {
+    #[default]
+    Left,
+    Center,
+    Right,
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Text {
+            text: String::new(),
+            position: Position::Anchor(super::position::Side::Start, super::position::Side::Start),
+            margin: Length::Percent(2.0),
+            font: String::new(),
+            size: Length::Percent(4.0),
+            color: Color::WHITE,
+            opacity: 1.0,
+            outline: Length::Percent(6.0),
+            outline_color: Color::BLACK,
+            background: None,
+            box_opacity: 0.5,
+            padding: Length::Percent(25.0),
+            align: Align::Left,
+            line_spacing: 1.0,
+        }
+    }
+}
+
+impl OpConfig for Text {
+    const NAME: &'static str = "text";
+    const EXAMPLE: &'static str = "text:text={source} {time} #{frame}";
+    const BEHIND: &'static str = "cosmic-text and swash (shaping, fonts), cv::putText for hershey fonts";
+
+    fn check(&self) -> Result<(), Invalid> {
+        let invalid = |key, message| Invalid { key, message };
+        if self.text.is_empty() {
+            return Err(invalid("text", format!("text is missing or empty: give one, as in --op '{}'", Self::EXAMPLE)));
+        }
+        Template::parse(&self.text).map_err(|e| invalid("text", format!("text: {e}")))?;
+        hershey::check(&self.font).map_err(|e| invalid("font", format!("font: {e}")))?;
+        let length = |key, value, pixels: [f64; 2], percent: [f64; 2]| {
+            let (v, [low, high]) = match value {
+                Length::Pixels(v) => (v, pixels),
+                Length::Percent(v) => (v, percent),
+            };
+            if v >= low && v <= high {
+                return Ok(());
+            }
+            let allowed = format!("{} to {} pixels or {}% to {}%", pixels[0], pixels[1], percent[0], percent[1]);
+            Err(invalid(key, format!("{key} = {value} is out of range: {allowed} are allowed")))
+        };
+        length("margin", self.margin, [0.0, 10000.0], [0.0, 100.0])?;
+        length("size", self.size, [1.0, 2000.0], [0.1, 100.0])?;
+        length("outline", self.outline, [0.0, 100.0], [0.0, 50.0])?;
+        length("padding", self.padding, [0.0, 10000.0], [0.0, 10000.0])?;
+        Invalid::unless_in("opacity", self.opacity, 0.0..=1.0)?;
+        Invalid::unless_in("box-opacity", self.box_opacity, 0.0..=1.0)?;
+        Invalid::unless_in("line-spacing", self.line_spacing, 0.5..=5.0)
+    }
+
+    fn build(&self) -> Box<dyn Op> {
+        Box::new(Writer::new(self.clone()))
+    }
+}
+
+/// Letters of one font and size.
+trait Letters: Send {
+    /// Lays out `text`: width and height of the block of lines in pixels, which do not depend on what letters there are
+    /// but for their advance, and the bounds of what is drawn against the block's left top corner.
+    fn lay_out(&mut self, text: &str, align: Align) -> (u32, u32, Bounds);
+
+    /// Draws what was laid out last.
+    fn draw(&mut self, ink: &mut Ink);
+}
+
+struct Writer {
+    config: Text,
+    template: Template,
+    letters: Option<Box<dyn Letters>>,
+    geometry: Geometry,
+    source: String,
+    spec: Option<Arc<Spec>>,
+    rate: Rate,
+    text: String,
+    /// The text that `prepared` shows.
+    shown: Option<String>,
+    prepared: Prepared,
+}
+
+/// Lengths in pixels of this picture.
+#[derive(Clone, Copy, Default)]
+struct Geometry {
+    width: u32,
+    height: u32,
+    margin: u32,
+    /// From the block of lines to the edge of what is placed.
+    around: i32,
+}
+
+impl Writer {
+    fn new(config: Text) -> Self {
+        Writer {
+            // check() parsed it already; a config that was not checked writes its template as it is.
+            template: Template::parse(&config.text).unwrap_or_default(),
+            config,
+            letters: None,
+            geometry: Geometry::default(),
+            source: String::new(),
+            spec: None,
+            rate: Rate::default(),
+            text: String::new(),
+            shown: None,
+            prepared: Prepared::default(),
+        }
+    }
+
+    /// Makes `self.text` that of one frame.
+    fn fill_in(&mut self, frame: u64, pts: ClockTime, position: ClockTime) {
+        let values = Values {
+            source: &self.source,
+            frame,
+            pts,
+            position,
+            fps: self.rate.fps(),
+            width: self.geometry.width,
+            height: self.geometry.height,
+        };
+        self.template.render(&values, &mut self.text);
+    }
+
+    /// Renders `self.text` and prepares it for the stream's format.
+    fn compose(&mut self) {
+        let (Some(spec), Some(letters)) = (&self.spec, &mut self.letters) else { return };
+        let (config, g) = (&self.config, self.geometry);
+        let mut overlay = Overlay::default();
+        let mut window = Bounds::default();
+        if !self.text.trim().is_empty() {
+            let (w, h, drawn) = letters.lay_out(&self.text, config.align);
+            let (w, h) = (w + 2 * g.around as u32, h + 2 * g.around as u32);
+            let (x, y) = config.position.place((w, h), (g.width, g.height), g.margin);
+            // From here on in pixels of the picture.
+            let picture = Bounds::sized(0, 0, g.width as i32, g.height as i32);
+            let background = Bounds::sized(x, y, w as i32, h as i32);
+            let (x, y) = (x.saturating_add(g.around), y.saturating_add(g.around));
+            window = drawn.moved(x, y);
+            if config.background.is_some() {
+                window = window.with(background);
+            }
+            window = window.within(picture);
+            if !window.is_empty() {
+                let mut ink = Ink::new(window.moved(-x, -y), config.outline.pixels(100) > 0.0);
+                letters.draw(&mut ink);
+                overlay = layers(config, ink, background.moved(-x, -y));
+            }
+        }
+        self.prepared.set(&overlay, spec, window.left, window.top);
+        let shown = self.shown.get_or_insert_default();
+        shown.clone_from(&self.text);
+    }
+}
+
+/// The layers of rendered letters, from the bottom: box, outline, letters, colour glyphs.
+fn layers(config: &Text, mut ink: Ink, background: Bounds) -> Overlay {
+    let (width, height) = (ink.window.width(), ink.window.height());
+    let opacity = config.opacity as f32;
+    let mut overlay = Overlay { width, height, layers: Vec::new() };
+    let mut push = |paint, mask, opacity| overlay.layers.push(Layer { paint, mask, opacity });
+    if let Some(color) = config.background {
+        let mut whole = Ink::new(ink.window, false);
+        whole.fill(background.within(ink.window), &vec![255; whole.fill.len()]);
+        push(Paint::Flat(color), whole.fill, config.box_opacity as f32);
+    }
+    if !ink.edge.is_empty() {
+        if opacity < 1.0 {
+            // Letters and outline fade as one picture: the outline must not shine through the letters.
+            for (edge, fill) in ink.edge.iter_mut().zip(&ink.fill) {
+                let (e, f) = (f32::from(*edge), f32::from(*fill));
+                *edge = (e * (255.0 - f) / (255.0 - opacity * f)).round() as u8;
+            }
+        }
+        push(Paint::Flat(config.outline_color), ink.edge, opacity);
+    }
+    push(Paint::Flat(config.color), ink.fill, opacity);
+    if !ink.picture.is_empty() {
+        overlay.layers.extend(Overlay::from_rgba(width, height, &ink.picture, opacity).layers);
+    }
+    overlay
+}
+
+impl Op for Writer {
+    fn mode(&self) -> Mode {
+        Mode::InPlace
+    }
+
+    fn prepare(&mut self, input: &Arc<Spec>, stream: &Stream) -> Result<Arc<Spec>, OpError> {
+        let (config, info) = (&self.config, &input.info);
+        let size = config.size.pixels(info.height()).max(1.0);
+        // The lengths that are relative to the font are so to its nominal height.
+        let relative = |l: Length| match l {
+            Length::Pixels(p) => p,
+            Length::Percent(p) => p / 100.0 * size,
+        };
+        let outline = relative(config.outline);
+        let padding = if config.background.is_some() { relative(config.padding).round() } else { 0.0 };
+        self.geometry = Geometry {
+            width: info.width(),
+            height: info.height(),
+            margin: config.margin.pixels(info.height()).round() as u32,
+            around: (padding + outline.ceil()) as i32,
+        };
+        let (size, outline, spacing) = (size as f32, outline as f32, config.line_spacing as f32);
+        self.letters = Some(match hershey::check(&config.font).map_err(OpError::Refused)? {
+            Some(face) => Box::new(hershey::Hershey::new(face, size, outline, spacing)?),
+            None => Box::new(typeface::Typeface::open(&config.font, size, outline, spacing).map_err(OpError::Refused)?),
+        });
+        self.source = stream.name.clone();
+        self.rate = Rate::of(input);
+        self.spec = Some(input.clone());
+        self.shown = None;
+        // Fonts that fixed parts of the text need are looked for here, not while frames wait.
+        self.fill_in(0, ClockTime::ZERO, ClockTime::ZERO);
+        if let Some(letters) = &mut self.letters {
+            letters.lay_out(&self.text, self.config.align);
+        }
+        Ok(input.clone())
+    }
+
+    fn edit(&mut self, frame: &mut Frame) -> Result<(), OpError> {
+        if self.template.wants_fps() {
+            self.rate.saw(frame.pts);
+        }
+        self.fill_in(frame.index, frame.pts, frame.position);
+        if self.shown.as_deref() != Some(self.text.as_str()) {
+            self.compose();
+        }
+        Ok(self.prepared.blend(frame)?)
+    }
+}
+
+/// The frame rate: what the stream says, or what the last frames had.
+#[derive(Default)]
+struct Rate {
+    nominal: Option<f64>,
+    seen: VecDeque<ClockTime>,
+}
+
+impl Rate {
+    fn of(spec: &Spec) -> Self {
+        let fps = spec.info.fps();
+        let nominal = (fps.numer() > 0).then(|| f64::from(fps.numer()) / f64::from(fps.denom()));
+        Rate { nominal, seen: VecDeque::new() }
+    }
+
+    fn saw(&mut self, pts: ClockTime) {
+        if self.nominal.is_some() {
+            return;
+        }
+        self.seen.push_back(pts);
+        if self.seen.len() > 31 {
+            self.seen.pop_front();
+        }
+    }
+
+    fn fps(&self) -> Option<f64> {
+        let measured = || {
+            let span = self.seen.back()?.checked_sub(*self.seen.front()?)?;
+            (span > ClockTime::ZERO).then(|| (self.seen.len() - 1) as f64 * 1e9 / span.nseconds() as f64)
+        };
+        self.nominal.or_else(measured)
+    }
+}
