@@ -11,3 +11,4 @@ pub mod failure;
 pub mod frame;
 pub mod ops;
 pub mod redact;
+pub mod term;
