@@ -11,4 +11,5 @@ pub mod failure;
 pub mod frame;
 pub mod ops;
 pub mod redact;
+pub mod source;
 pub mod term;
