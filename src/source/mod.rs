@@ -1,3 +1,4 @@
 //! Where frames come from.
 
+pub mod cameras;
 pub mod locate;
