@@ -6,6 +6,7 @@
 //! reader thread     (zero-copy Mats)    processing thread              writer thread, one per sink
 //! ```
 
+pub mod cli;
 pub mod config;
 pub mod failure;
 pub mod frame;
