@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use gstreamer::prelude::*;
 
+use crate::cli::doctor;
 use crate::failure::Failure;
 use crate::redact::redact;
 
 /// Starts GStreamer once and sends its messages to `log`.
 pub fn init() -> Result<(), Failure> {
-    gstreamer::init().map_err(|e| Failure::failed(format!("GStreamer does not start: {e}")).fix("`scripts/setup` installs it"))?;
+    gstreamer::init()
+        .map_err(|e| Failure::failed(format!("GStreamer does not start: {e}")).fix("`scripts/setup` installs it"))?;
     bridge_log();
     // Decoders that lose pictures or shift values where another one does not.
     let registry = gstreamer::Registry::get();
@@ -79,10 +81,9 @@ pub fn make(factory: &str) -> Result<gstreamer::Element, Failure> {
 /// The failure for an element that is not installed.
 pub fn missing(factory: &str) -> Failure {
     let failure = Failure::failed(format!("GStreamer element `{factory}` is not installed"));
-    let hint = "`framewright doctor` lists what is missing";
-    match crate::cli::doctor::package_for(factory) {
-        Some(package) => failure.fix(format!("apt-get install {package}   ({hint})")),
-        None => failure.fix(hint),
+    match doctor::package_for(factory) {
+        Some(package) => failure.fix(doctor::install_hint(&[package])),
+        None => failure.fix("`framewright doctor` lists what is missing"),
     }
 }
 

@@ -49,6 +49,7 @@ impl Paint {
     }
 
     /// Never colours.
+    #[cfg(test)]
     pub fn plain() -> Self {
         Paint(false)
     }

@@ -29,6 +29,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     match args.print {
         true => super::print(&config::print(&settings)?),
-        false => super::print(&format!("{name}: {} ops, {} sinks, all right\n", settings.ops.len(), settings.sinks.len())),
+        false => {
+            super::print(&format!("{name}: {} ops, {} sinks, all right\n", settings.ops.len(), settings.sinks.len()))
+        }
     }
 }

@@ -35,7 +35,14 @@ impl Progress for Terminal {
             return;
         }
         let info = &facts.spec.info;
-        eprintln!("{}: {}x{} {}{}", facts.name, info.width(), info.height(), info.format(), if facts.live { ", live" } else { "" });
+        eprintln!(
+            "{}: {}x{} {}{}",
+            facts.name,
+            info.width(),
+            info.height(),
+            info.format(),
+            if facts.live { ", live" } else { "" }
+        );
         self.total = facts.frames;
         if std::io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(self.total, ProgressDrawTarget::stderr_with_hz(8));
@@ -67,7 +74,11 @@ impl Progress for Terminal {
             bar.set_message(format!("{fps:.1} fps  {speed:.2}x"));
         } else if !self.quiet && elapsed.as_secs() >= self.next_line {
             self.next_line = elapsed.as_secs() + PLAIN_EVERY;
-            let of = self.total.filter(|t| *t >= frames && *t > 0).map(|t| format!("/{t} ({} %)", frames * 100 / t)).unwrap_or_default();
+            let of = self
+                .total
+                .filter(|t| *t >= frames && *t > 0)
+                .map(|t| format!("/{t} ({} %)", frames * 100 / t))
+                .unwrap_or_default();
             eprintln!("{frames}{of} frames, {fps:.1} fps, {speed:.2}x real time");
         }
     }

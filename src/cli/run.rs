@@ -160,7 +160,8 @@ impl Args {
         source.live |= a.live;
         source.audio &= !self.encoding.no_audio;
         if source.uri.is_empty() {
-            return Err(Failure::usage("no input").fix("framewright run INPUT -o OUTPUT, as in: framewright run traffic.mp4 -o out.mp4"));
+            return Err(Failure::usage("no input")
+                .fix("framewright run INPUT -o OUTPUT, as in: framewright run traffic.mp4 -o out.mp4"));
         }
         source.check().map_err(|i| Failure::usage(i.message))?;
         for op in &self.op {

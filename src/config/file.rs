@@ -171,7 +171,8 @@ pub fn print(settings: &Settings) -> Result<String, Failure> {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "[source]\nuri = \"a.mp4\"\nfps = 30\n\n[[op]]\ntype = \"blur\"\nsize = 9\n\n[[sink]]\npath = \"b.mp4\"\n";
+    const GOOD: &str =
+        "[source]\nuri = \"a.mp4\"\nfps = 30\n\n[[op]]\ntype = \"blur\"\nsize = 9\n\n[[sink]]\npath = \"b.mp4\"\n";
 
     #[test]
     fn what_is_printed_reads_back_the_same() {

@@ -13,14 +13,16 @@ pub fn read_op(text: &str) -> Result<OpSettings, Failure> {
     let name = name.trim();
     let entry = find(name).map_err(|why| Failure::usage(format!("--op {text}: {why}")))?;
     let pairs = pairs(rest).map_err(|why| {
-        Failure::usage(format!("--op {text}: {why}")).fix(format!("the form is NAME:key=value,key=value, as in --op '{}'", entry.example))
+        Failure::usage(format!("--op {text}: {why}"))
+            .fix(format!("the form is NAME:key=value,key=value, as in --op '{}'", entry.example))
     })?;
     // Values are read as TOML where they are TOML, else as text. Where that gives the wrong type (text=2024), the key is
     // tried once more as text.
     let mut quoted = vec![false; pairs.len()];
     loop {
         let (table, starts) = as_toml(&pairs, &quoted);
-        let parsed = ValueDeserializer::parse(&table).map_err(|e| Failure::usage(format!("--op {text}: {}", e.message())))?;
+        let parsed =
+            ValueDeserializer::parse(&table).map_err(|e| Failure::usage(format!("--op {text}: {}", e.message())))?;
         match (entry.read)(parsed) {
             Ok(op) => return Ok(op),
             Err(ReadError::Invalid(i)) => return Err(Failure::usage(format!("--op {text}: {}", i.message))),

@@ -143,7 +143,9 @@ impl SinkSettings {
                     Some(_) => Ok(()),
                     None => wrong(
                         "path",
-                        format!("`{name}` would be one picture for all frames: put a number into the name, as in frames/%05d.png"),
+                        format!(
+                            "`{name}` would be one picture for all frames: put a number into the name, as in frames/%05d.png"
+                        ),
                     ),
                 }
             }
@@ -168,7 +170,9 @@ impl SinkSettings {
     /// How people call this output.
     pub fn label(&self) -> String {
         match self.kind {
-            SinkKind::File | SinkKind::Images => self.path.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
+            SinkKind::File | SinkKind::Images => {
+                self.path.as_ref().map(|p| p.display().to_string()).unwrap_or_default()
+            }
             SinkKind::Display => "display".into(),
             SinkKind::Null => "null".into(),
             SinkKind::Pipeline => "pipeline".into(),

@@ -25,8 +25,7 @@ impl FromStr for Time {
             parts.iter().fold(0.0, |sum, p| sum * 60.0 + p)
         } else {
             let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
-            let (number, unit) =
-                units.iter().find_map(|(u, f)| t.strip_suffix(u).map(|n| (n, *f))).unwrap_or((t, 1.0));
+            let (number, unit) = units.iter().find_map(|(u, f)| t.strip_suffix(u).map(|n| (n, *f))).unwrap_or((t, 1.0));
             number.trim().parse::<f64>().map_err(|_| bad())? * unit
         };
         if !(0.0..1e9).contains(&seconds) {

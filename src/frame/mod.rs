@@ -68,7 +68,10 @@ impl Spec {
     pub fn slowed(&self, n: u64) -> Self {
         let mut caps = self.caps.clone().or_else(|| self.info.to_caps().ok());
         let fps = self.info.fps();
-        let slow = i32::try_from(n).ok().and_then(|n| fps.denom().checked_mul(n)).map(|d| gstreamer::Fraction::new(fps.numer(), d));
+        let slow = i32::try_from(n)
+            .ok()
+            .and_then(|n| fps.denom().checked_mul(n))
+            .map(|d| gstreamer::Fraction::new(fps.numer(), d));
         if let (Some(caps), Some(slow)) = (&mut caps, slow) {
             caps.make_mut().set("framerate", slow);
         }

@@ -41,7 +41,9 @@ impl Chain {
         for settings in ops {
             let name = settings.name;
             let mut op = (settings.build)();
-            spec = op.prepare(&spec, stream).map_err(|e| Failure::usage(format!("op {name} cannot work on {}: {e}", stream.name)))?;
+            spec = op
+                .prepare(&spec, stream)
+                .map_err(|e| Failure::usage(format!("op {name} cannot work on {}: {e}", stream.name)))?;
             let pool = Pool::new(&spec.info).map_err(|e| Failure::failed(format!("op {name}: {e}")))?;
             links.push(Link { name, op, spec: spec.clone(), pool, time: Duration::ZERO, copies: 0 });
         }
@@ -58,7 +60,9 @@ impl Chain {
         for link in &mut self.links {
             let started = Instant::now();
             let index = frame.index;
-            frame = link.run(frame).map_err(|e| Failure::failed(format!("op {} failed on frame {index}: {e}", link.name)))?;
+            frame = link
+                .run(frame)
+                .map_err(|e| Failure::failed(format!("op {} failed on frame {index}: {e}", link.name)))?;
             link.time += started.elapsed();
         }
         Ok(frame)

@@ -51,7 +51,11 @@ pub trait Progress {
 }
 
 /// Runs `settings` to the end. The summary is there even when the run failed after its start.
-pub fn run(settings: &Settings, control: &Control, progress: &mut dyn Progress) -> (Option<Summary>, Result<(), Failure>) {
+pub fn run(
+    settings: &Settings,
+    control: &Control,
+    progress: &mut dyn Progress,
+) -> (Option<Summary>, Result<(), Failure>) {
     match start(settings, control, progress) {
         Ok(running) => running.finish(control, progress),
         Err(e) => (None, Err(e)),
@@ -141,14 +145,18 @@ fn start(settings: &Settings, control: &Control, progress: &mut dyn Progress) ->
 }
 
 fn spawn<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, Failure> {
-    thread::Builder::new().name(name.into()).spawn(f).map_err(|e| Failure::failed(format!("cannot start the {name} thread: {e}")))
+    thread::Builder::new()
+        .name(name.into())
+        .spawn(f)
+        .map_err(|e| Failure::failed(format!("cannot start the {name} thread: {e}")))
 }
 
 impl Running {
     fn finish(self, control: &Control, progress: &mut dyn Progress) -> (Option<Summary>, Result<(), Failure>) {
         let mut seen = (0, Instant::now());
         loop {
-            let done = self.reader.is_finished() && self.ops.is_finished() && self.writers.iter().all(JoinHandle::is_finished);
+            let done =
+                self.reader.is_finished() && self.ops.is_finished() && self.writers.iter().all(JoinHandle::is_finished);
             progress.tick(&self.counters, self.started.elapsed());
             if done {
                 break;
@@ -159,14 +167,16 @@ impl Running {
             }
             if seen.1.elapsed() > PATIENCE {
                 progress.end();
-                let what = format!("something hangs: no progress for {} s after the request to stop", PATIENCE.as_secs());
+                let what =
+                    format!("something hangs: no progress for {} s after the request to stop", PATIENCE.as_secs());
                 return (None, Err(Failure::failed(what)));
             }
             thread::sleep(Duration::from_millis(10));
         }
         progress.end();
         let panicked = |_| Failure::failed("a thread of framewright panicked: this is a bug");
-        let (ending, natural, read) = self.reader.join().unwrap_or_else(|e| (Ending::default(), false, Err(panicked(e))));
+        let (ending, natural, read) =
+            self.reader.join().unwrap_or_else(|e| (Ending::default(), false, Err(panicked(e))));
         let (ops, processed) = self.ops.join().unwrap_or_else(|e| (Vec::new(), Err(panicked(e))));
         let mut sinks = Vec::new();
         let mut written = Ok(());
@@ -185,7 +195,10 @@ impl Running {
                 .fix("the output holds every frame that is there")),
         };
         let stopped = match control.signalled() && self.report.facts.finite && !natural {
-            true => Err(Failure::new(Class::Stopped, "stopped before the end of the input; the output is whole up to there")),
+            true => Err(Failure::new(
+                Class::Stopped,
+                "stopped before the end of the input; the output is whole up to there",
+            )),
             false => Ok(()),
         };
         // What went wrong first explains the rest: ops, then outputs, then the input.
@@ -286,7 +299,9 @@ impl Reader {
                 Err(TrySendError::Full(f)) => {
                     frame = f;
                     if self.oldest.try_recv().is_ok() && Counters::bump(&self.counters.dropped) == 1 {
-                        log::warn!("the ops cannot keep up with the live source: dropping frames (the summary counts them)");
+                        log::warn!(
+                            "the ops cannot keep up with the live source: dropping frames (the summary counts them)"
+                        );
                     }
                 }
             }
@@ -310,7 +325,8 @@ impl Reader {
         let (mut since, mut last) = (Instant::now(), 0);
         loop {
             let at: Vec<i64> = self.tracks.iter().map(|t| t.reached.load(Ordering::SeqCst)).collect();
-            if at.iter().all(|&a| a == i64::MAX) || since.elapsed() > Duration::from_secs(5) || self.control.stopping() {
+            if at.iter().all(|&a| a == i64::MAX) || since.elapsed() > Duration::from_secs(5) || self.control.stopping()
+            {
                 return;
             }
             let sum = at.iter().fold(0i64, |s, a| s.wrapping_add(*a));

@@ -31,10 +31,17 @@ pub fn connect(
         return feed.chain(&source, &chain);
     }
     let Some((encoder, parser)) = encoder(container.audio) else {
-        notices.push(format!("audio ({kind}) left out: {} cannot hold it, and no {} encoder is installed", container.name, container.audio));
+        notices.push(format!(
+            "audio ({kind}) left out: {} cannot hold it, and no {} encoder is installed",
+            container.name, container.audio
+        ));
         return Ok(());
     };
-    notices.push(format!("audio ({kind}) re-encoded to {}: {} cannot hold it", container.audio.to_uppercase(), container.name));
+    notices.push(format!(
+        "audio ({kind}) re-encoded to {}: {} cannot hold it",
+        container.audio.to_uppercase(),
+        container.name
+    ));
     let source = feed.lane(track, site.tap, site.zero)?;
     let (convert, encode) = (make("audioconvert")?, make(encoder)?);
     let mut chain = vec![convert.clone(), make("audioresample")?, encode.clone()];

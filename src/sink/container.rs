@@ -23,12 +23,54 @@ pub struct Container {
 }
 
 static ALL: &[Container] = &[
-    Container { extensions: &["mp4", "m4v"], name: "MP4", muxer: "mp4mux", preferred: &["x264", "openh264", "hardware", "x265", "mpeg4"], audio: "aac", no_timestamps: false },
-    Container { extensions: &["mov"], name: "MOV", muxer: "qtmux", preferred: &["x264", "openh264", "hardware", "x265", "mpeg4"], audio: "aac", no_timestamps: false },
-    Container { extensions: &["mkv"], name: "Matroska", muxer: "matroskamux", preferred: &["x264", "openh264", "hardware", "x265", "vp9", "vp8"], audio: "aac", no_timestamps: false },
-    Container { extensions: &["webm"], name: "WebM", muxer: "webmmux", preferred: &["vp9", "vp8", "av1"], audio: "opus", no_timestamps: false },
-    Container { extensions: &["avi"], name: "AVI", muxer: "avimux", preferred: &["x264", "openh264", "mpeg4", "mjpeg"], audio: "mp3", no_timestamps: true },
-    Container { extensions: &["ts", "mts", "m2ts"], name: "MPEG-TS", muxer: "mpegtsmux", preferred: &["x264", "openh264", "hardware", "x265"], audio: "aac", no_timestamps: false },
+    Container {
+        extensions: &["mp4", "m4v"],
+        name: "MP4",
+        muxer: "mp4mux",
+        preferred: &["x264", "openh264", "hardware", "x265", "mpeg4"],
+        audio: "aac",
+        no_timestamps: false,
+    },
+    Container {
+        extensions: &["mov"],
+        name: "MOV",
+        muxer: "qtmux",
+        preferred: &["x264", "openh264", "hardware", "x265", "mpeg4"],
+        audio: "aac",
+        no_timestamps: false,
+    },
+    Container {
+        extensions: &["mkv"],
+        name: "Matroska",
+        muxer: "matroskamux",
+        preferred: &["x264", "openh264", "hardware", "x265", "vp9", "vp8"],
+        audio: "aac",
+        no_timestamps: false,
+    },
+    Container {
+        extensions: &["webm"],
+        name: "WebM",
+        muxer: "webmmux",
+        preferred: &["vp9", "vp8", "av1"],
+        audio: "opus",
+        no_timestamps: false,
+    },
+    Container {
+        extensions: &["avi"],
+        name: "AVI",
+        muxer: "avimux",
+        preferred: &["x264", "openh264", "mpeg4", "mjpeg"],
+        audio: "mp3",
+        no_timestamps: true,
+    },
+    Container {
+        extensions: &["ts", "mts", "m2ts"],
+        name: "MPEG-TS",
+        muxer: "mpegtsmux",
+        preferred: &["x264", "openh264", "hardware", "x265"],
+        audio: "aac",
+        no_timestamps: false,
+    },
 ];
 
 impl Container {
@@ -39,7 +81,11 @@ impl Container {
             let all: Vec<&str> = ALL.iter().flat_map(|c| c.extensions.iter().copied()).collect();
             let what = match extension.as_str() {
                 "" => format!("cannot write {}: the name has no extension that says what to write", path.display()),
-                e => format!("cannot write {}: unknown file type .{e}{}", path.display(), did_you_mean(e, all.iter().copied())),
+                e => format!(
+                    "cannot write {}: unknown file type .{e}{}",
+                    path.display(),
+                    did_you_mean(e, all.iter().copied())
+                ),
             };
             Failure::output(what).fix(format!("video: {}; pictures: out/%05d.png", all.join(", ")))
         })
@@ -61,7 +107,10 @@ impl Container {
         }
         if let Some(f) = gstreamer::ElementFactory::find(self.muxer) {
             let plain = gstreamer::Caps::builder_full().structure(plain).build();
-            return f.static_pad_templates().iter().any(|t| t.direction() == gstreamer::PadDirection::Sink && t.caps().can_intersect(&plain));
+            return f
+                .static_pad_templates()
+                .iter()
+                .any(|t| t.direction() == gstreamer::PadDirection::Sink && t.caps().can_intersect(&plain));
         }
         false
     }

@@ -37,7 +37,10 @@ pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Tail, Failure> {
     }
     let source = feed.video().clone();
     feed.chain(&source, &chain)?;
-    feed.start().map_err(|f| Failure::output(format!("cannot open a window: {}", f.message)).fix("-o FILE.mp4 writes a file, -o null only measures"))?;
+    feed.start().map_err(|f| {
+        Failure::output(format!("cannot open a window: {}", f.message))
+            .fix("-o FILE.mp4 writes a file, -o null only measures")
+    })?;
     Ok(Tail { feed, detail: if sync { "at the video's own speed".into() } else { "live".into() } })
 }
 

@@ -25,22 +25,79 @@ pub struct Known {
     pub even: bool,
 }
 
-const H264_HARDWARE: &[&str] =
-    &["vah264enc", "vah264lpenc", "nvh264enc", "qsvh264enc", "vaapih264enc", "amfh264enc", "v4l2h264enc", "vtenc_h264_hw"];
+const H264_HARDWARE: &[&str] = &[
+    "vah264enc",
+    "vah264lpenc",
+    "nvh264enc",
+    "qsvh264enc",
+    "vaapih264enc",
+    "amfh264enc",
+    "v4l2h264enc",
+    "vtenc_h264_hw",
+];
 
 /// In order of preference within a container.
 pub static KNOWN: &[Known] = &[
-    Known { name: "x264", elements: &["x264enc"], media: "video/x-h264", parser: Some("h264parse"), quality: Some(23), even: true },
-    Known { name: "openh264", elements: &["openh264enc"], media: "video/x-h264", parser: Some("h264parse"), quality: Some(26), even: true },
-    Known { name: "hardware", elements: H264_HARDWARE, media: "video/x-h264", parser: Some("h264parse"), quality: Some(26), even: true },
-    Known { name: "x265", elements: &["x265enc"], media: "video/x-h265", parser: Some("h265parse"), quality: Some(28), even: true },
+    Known {
+        name: "x264",
+        elements: &["x264enc"],
+        media: "video/x-h264",
+        parser: Some("h264parse"),
+        quality: Some(23),
+        even: true,
+    },
+    Known {
+        name: "openh264",
+        elements: &["openh264enc"],
+        media: "video/x-h264",
+        parser: Some("h264parse"),
+        quality: Some(26),
+        even: true,
+    },
+    Known {
+        name: "hardware",
+        elements: H264_HARDWARE,
+        media: "video/x-h264",
+        parser: Some("h264parse"),
+        quality: Some(26),
+        even: true,
+    },
+    Known {
+        name: "x265",
+        elements: &["x265enc"],
+        media: "video/x-h265",
+        parser: Some("h265parse"),
+        quality: Some(28),
+        even: true,
+    },
     Known { name: "vp9", elements: &["vp9enc"], media: "video/x-vp9", parser: None, quality: Some(31), even: false },
     Known { name: "vp8", elements: &["vp8enc"], media: "video/x-vp8", parser: None, quality: Some(10), even: false },
-    Known { name: "av1", elements: &["svtav1enc", "av1enc"], media: "video/x-av1", parser: Some("av1parse"), quality: Some(35), even: false },
-    Known { name: "mpeg4", elements: &["avenc_mpeg4"], media: "video/mpeg", parser: Some("mpeg4videoparse"), quality: Some(4), even: false },
+    Known {
+        name: "av1",
+        elements: &["svtav1enc", "av1enc"],
+        media: "video/x-av1",
+        parser: Some("av1parse"),
+        quality: Some(35),
+        even: false,
+    },
+    Known {
+        name: "mpeg4",
+        elements: &["avenc_mpeg4"],
+        media: "video/mpeg",
+        parser: Some("mpeg4videoparse"),
+        quality: Some(4),
+        even: false,
+    },
     Known { name: "mjpeg", elements: &["jpegenc"], media: "image/jpeg", parser: None, quality: Some(90), even: false },
     Known { name: "ffv1", elements: &["avenc_ffv1"], media: "video/x-ffv", parser: None, quality: None, even: false },
-    Known { name: "prores", elements: &["avenc_prores_ks", "avenc_prores"], media: "video/x-prores", parser: None, quality: None, even: true },
+    Known {
+        name: "prores",
+        elements: &["avenc_prores_ks", "avenc_prores"],
+        media: "video/x-prores",
+        parser: None,
+        quality: None,
+        even: true,
+    },
 ];
 
 /// A chosen encoder, set up.
@@ -66,12 +123,17 @@ pub fn choose(s: &SinkSettings, container: &Container, info: &VideoInfo, live: b
     let fits = |k: &&Known| container.takes_video(k.media);
     let known = match s.encoder.as_deref() {
         None => {
-            let candidates: Vec<&Known> = container.preferred.iter().filter_map(|n| KNOWN.iter().find(|k| k.name == *n)).collect();
+            let candidates: Vec<&Known> =
+                container.preferred.iter().filter_map(|n| KNOWN.iter().find(|k| k.name == *n)).collect();
             let tried: Vec<&str> = candidates.iter().map(|k| k.elements[0]).collect();
             let found = candidates.into_iter().filter(fits).find(|k| k.elements.iter().any(|e| has(e)));
             Some(found.ok_or_else(|| {
                 let f = missing(tried.first().unwrap_or(&"x264enc"));
-                let what = format!("cannot write {label}: no encoder found for {} (tried {})", container.name, tried.join(", "));
+                let what = format!(
+                    "cannot write {label}: no encoder found for {} (tried {})",
+                    container.name,
+                    tried.join(", ")
+                );
                 Failure { message: what, ..Failure { class: crate::failure::Class::Output, ..f } }
             })?)
         }
@@ -80,7 +142,8 @@ pub fn choose(s: &SinkSettings, container: &Container, info: &VideoInfo, live: b
     let element_name = match known {
         Some(k) => k.elements.iter().find(|e| has(e)).copied().ok_or_else(|| {
             let f = missing(k.elements[0]);
-            let what = format!("cannot write {label}: encoder {} is not installed (tried {})", k.name, k.elements.join(", "));
+            let what =
+                format!("cannot write {label}: encoder {} is not installed (tried {})", k.name, k.elements.join(", "));
             Failure { message: what, class: crate::failure::Class::Output, fix: f.fix }
         })?,
         None => s.encoder.as_deref().unwrap_or_default(),
@@ -93,7 +156,11 @@ pub fn choose(s: &SinkSettings, container: &Container, info: &VideoInfo, live: b
     }
     if let Some(k) = known.filter(|k| !container.takes_video(k.media)) {
         let what = format!("cannot write {label}: {} cannot hold {} video", container.name, k.name);
-        return Err(Failure::output(what).fix(format!("for {} use {}", container.name, container.preferred.join(", "))));
+        return Err(Failure::output(what).fix(format!(
+            "for {} use {}",
+            container.name,
+            container.preferred.join(", ")
+        )));
     }
     let element = crate::gst::make(element_name)?;
     let mut detail = match known {
@@ -122,7 +189,8 @@ fn set(e: &gstreamer::Element, key: &str, value: &str) -> Result<(), String> {
     if !spec.flags().contains(glib::ParamFlags::WRITABLE) {
         return Err("it is read-only".into());
     }
-    let parsed = glib::Value::deserialize_with_pspec(value, &spec).map_err(|_| format!("`{value}` is no {}", spec.value_type()))?;
+    let parsed = glib::Value::deserialize_with_pspec(value, &spec)
+        .map_err(|_| format!("`{value}` is no {}", spec.value_type()))?;
     e.set_property_from_value(key, &parsed);
     Ok(())
 }
@@ -134,7 +202,14 @@ fn set_if(e: &gstreamer::Element, key: &str, value: &str) {
 }
 
 /// Applies quality or bitrate, preset and keyframe distance in the encoder's own terms.
-fn setup(e: &gstreamer::Element, k: &Known, element: &str, s: &SinkSettings, info: &VideoInfo, live: bool) -> Result<String, Failure> {
+fn setup(
+    e: &gstreamer::Element,
+    k: &Known,
+    element: &str,
+    s: &SinkSettings,
+    info: &VideoInfo,
+    live: bool,
+) -> Result<String, Failure> {
     let fps = info.fps();
     let rate = if fps.numer() > 0 { f64::from(fps.numer()) / f64::from(fps.denom()) } else { 30.0 };
     // A recording must be playable up to its last moments: keyframes every two seconds.

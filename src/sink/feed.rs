@@ -93,11 +93,6 @@ impl Feed {
         self.video.upcast_ref()
     }
 
-    /// The pipeline.
-    pub fn pipeline(&self) -> &gstreamer::Pipeline {
-        &self.pipeline
-    }
-
     /// Puts an element in.
     pub fn add(&self, e: &gstreamer::Element) -> Result<(), Failure> {
         self.pipeline.add(e).map_err(|e| Failure::failed(format!("cannot build the output pipeline: {e}")))
@@ -110,7 +105,9 @@ impl Feed {
             if e.parent().is_none() {
                 self.add(e)?;
             }
-            from.link(e).map_err(|_| Failure::output(format!("cannot write {}: {} cannot follow {}", self.name, e.name(), from.name())))?;
+            from.link(e).map_err(|_| {
+                Failure::output(format!("cannot write {}: {} cannot follow {}", self.name, e.name(), from.name()))
+            })?;
             from = e.clone();
         }
         Ok(())
@@ -127,7 +124,8 @@ impl Feed {
                 let _ = pad.store_sticky_event(&event);
             }
         }
-        let packets = track.taps.get(tap).cloned().ok_or_else(|| Failure::failed("the audio has no tap for this sink"))?;
+        let packets =
+            track.taps.get(tap).cloned().ok_or_else(|| Failure::failed("the audio has no tap for this sink"))?;
         let zero = zero.nseconds() as i64;
         self.lanes.push(Lane { source: source.clone(), packets, next: None, zero, ended: false, count: 0 });
         Ok(source.upcast())
@@ -176,11 +174,17 @@ impl Feed {
         log::debug!("{}: {error}: {}", self.name, redact(&debug));
         let by = e.src().map(|s| s.name().to_string()).unwrap_or_default();
         if error.matches(gstreamer::ResourceError::NoSpaceLeft) || debug.contains("No space left") {
-            return Failure::output(format!("cannot write {}: no space left on the disk", self.name)).fix("free some space; what is written so far plays");
+            return Failure::output(format!("cannot write {}: no space left on the disk", self.name))
+                .fix("free some space; what is written so far plays");
         }
         let text = redact(error.message());
         // filesink puts errno into the debug text only.
-        let system = debug.lines().rev().find_map(|l| l.strip_prefix("system error: ")).map(|s| format!(" ({s})")).unwrap_or_default();
+        let system = debug
+            .lines()
+            .rev()
+            .find_map(|l| l.strip_prefix("system error: "))
+            .map(|s| format!(" ({s})"))
+            .unwrap_or_default();
         Failure::output(format!("cannot write {}: {by}: {}{system}", self.name, text.trim_end_matches('.')))
     }
 
@@ -210,7 +214,11 @@ impl Feed {
                 (since, bytes) = (Instant::now(), now);
             }
             if since.elapsed() > PATIENCE {
-                return Err(Failure::output(format!("cannot write {}: it took nothing for {} s", self.name, PATIENCE.as_secs())));
+                return Err(Failure::output(format!(
+                    "cannot write {}: it took nothing for {} s",
+                    self.name,
+                    PATIENCE.as_secs()
+                )));
             }
         }
         Ok(())
@@ -255,7 +263,11 @@ impl Feed {
                 (since, bytes) = (Instant::now(), now);
             }
             if since.elapsed() > PATIENCE {
-                return Err(Failure::output(format!("cannot finish {}: it wrote nothing for {} s", self.name, PATIENCE.as_secs())));
+                return Err(Failure::output(format!(
+                    "cannot finish {}: it wrote nothing for {} s",
+                    self.name,
+                    PATIENCE.as_secs()
+                )));
             }
         }
         self.close();

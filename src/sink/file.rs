@@ -44,7 +44,11 @@ impl FileSink {
         let container = Container::of(path)?;
         if !has(container.muxer) {
             let f = crate::gst::missing(container.muxer);
-            return Err(Failure { message: format!("cannot write {}: {}", path.display(), f.message), class: crate::failure::Class::Output, ..f });
+            return Err(Failure {
+                message: format!("cannot write {}: {}", path.display(), f.message),
+                class: crate::failure::Class::Output,
+                ..f
+            });
         }
         let mut notices = Vec::new();
         let chosen = encoder::choose(settings, container, &site.spec.info, site.facts.live)?;
@@ -58,7 +62,10 @@ impl FileSink {
         let mut chain = vec![convert];
         if let Some(format) = working_format(&spec.info, &chosen) {
             let filter = make("capsfilter")?;
-            filter.set_property("caps", gstreamer::Caps::builder("video/x-raw").field("format", format.to_str().as_str()).build());
+            filter.set_property(
+                "caps",
+                gstreamer::Caps::builder("video/x-raw").field("format", format.to_str().as_str()).build(),
+            );
             chain.push(filter);
             notices.push(format!("converted from {} to {format} for the encoder", spec.info.format()));
         }
@@ -69,9 +76,11 @@ impl FileSink {
         chain.push(queue()?);
         chain.push(muxer.clone());
         let source = feed.video().clone();
-        feed.chain(&source, &chain).map_err(|f| f.fix(format!("{} may not go into {}", chosen.detail, container.name)))?;
+        feed.chain(&source, &chain)
+            .map_err(|f| f.fix(format!("{} may not go into {}", chosen.detail, container.name)))?;
         if container.no_timestamps && site.spec.info.fps().numer() == 0 {
-            notices.push(format!("{} keeps no timestamps: the variable frame rate of the input is lost", container.name));
+            notices
+                .push(format!("{} keeps no timestamps: the variable frame rate of the input is lost", container.name));
         }
         let tracks = if settings.audio { site.audio } else { &[] };
         for track in tracks {
@@ -227,6 +236,18 @@ fn tags(muxer: &gstreamer::Element, site: &Site<'_>) {
     macro_rules! keep {
         ($($tag:ty),*) => {$( if let Some(v) = site.facts.tags.get::<$tag>() { list.add::<$tag>(&v.get(), gstreamer::TagMergeMode::Replace); } )*};
     }
-    keep!(t::Title, t::Artist, t::Album, t::Comment, t::Description, t::Genre, t::Copyright, t::Keywords, t::DateTime, t::GeoLocationLatitude, t::GeoLocationLongitude);
+    keep!(
+        t::Title,
+        t::Artist,
+        t::Album,
+        t::Comment,
+        t::Description,
+        t::Genre,
+        t::Copyright,
+        t::Keywords,
+        t::DateTime,
+        t::GeoLocationLatitude,
+        t::GeoLocationLongitude
+    );
     setter.merge_tags(&out, gstreamer::TagMergeMode::Replace);
 }

@@ -27,8 +27,10 @@ impl ImageSink {
     pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Self, Failure> {
         let path = settings.path.as_deref().unwrap_or(std::path::Path::new(""));
         let label = settings.label();
-        let name = path.to_str().ok_or_else(|| Failure::output(format!("cannot write {label}: the name is not UTF-8")))?;
-        let (before, width, after) = number_pattern(name).ok_or_else(|| Failure::usage(format!("{label} holds no number such as %05d")))?;
+        let name =
+            path.to_str().ok_or_else(|| Failure::output(format!("cannot write {label}: the name is not UTF-8")))?;
+        let (before, width, after) =
+            number_pattern(name).ok_or_else(|| Failure::usage(format!("{label} holds no number such as %05d")))?;
         let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         let (element, note) = match extension.as_str() {
             "png" => ("pngenc", "PNG"),
@@ -53,7 +55,9 @@ impl ImageSink {
             AppSinkCallbacks::builder()
                 .new_sample(move |s| {
                     let sample = s.pull_sample().map_err(|_| gstreamer::FlowError::Eos)?;
-                    let Some(map) = sample.buffer().and_then(|b| b.map_readable().ok()) else { return Ok(gstreamer::FlowSuccess::Ok) };
+                    let Some(map) = sample.buffer().and_then(|b| b.map_readable().ok()) else {
+                        return Ok(gstreamer::FlowSuccess::Ok);
+                    };
                     let n = count.fetch_add(1, Ordering::Relaxed);
                     let path = PathBuf::from(format!("{before}{n:0width$}{after}"));
                     match place(&path, &map, overwrite) {
@@ -64,7 +68,11 @@ impl ImageSink {
                         Err(e) => {
                             let what = format!("{} of {sink_label}: {e}", path.display());
                             let full = e.raw_os_error() == Some(28);
-                            let kind = if full { gstreamer::ResourceError::NoSpaceLeft } else { gstreamer::ResourceError::Write };
+                            let kind = if full {
+                                gstreamer::ResourceError::NoSpaceLeft
+                            } else {
+                                gstreamer::ResourceError::Write
+                            };
                             gstreamer::element_error!(s, kind, ("{}", what));
                             Err(gstreamer::FlowError::Error)
                         }

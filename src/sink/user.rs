@@ -13,8 +13,9 @@ use crate::redact::redact;
 pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Tail, Failure> {
     let text = settings.pipeline.as_deref().unwrap_or_default();
     let bad = |why: &str| {
-        Failure::output(format!("the output pipeline `{}` does not work: {}", redact(text), redact(why)))
-            .fix("it must begin with what takes raw video and end in a sink, as in 'pipeline:videoconvert ! fpsdisplaysink'")
+        Failure::output(format!("the output pipeline `{}` does not work: {}", redact(text), redact(why))).fix(
+            "it must begin with what takes raw video and end in a sink, as in 'pipeline:videoconvert ! fpsdisplaysink'",
+        )
     };
     let bin = gstreamer::parse::bin_from_description(text, true).map_err(|e| bad(e.message()))?;
     if bin.static_pad("sink").is_none() {

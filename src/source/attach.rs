@@ -42,7 +42,13 @@ pub struct Want {
 }
 
 /// Makes `pad` end in `appsink` as soon as its first buffer comes; the decision is left in `state`.
-pub fn attach(pipeline: &gstreamer::Pipeline, pad: &gstreamer::Pad, appsink: &AppSink, want: Want, state: Arc<Mutex<Attached>>) {
+pub fn attach(
+    pipeline: &gstreamer::Pipeline,
+    pad: &gstreamer::Pad,
+    appsink: &AppSink,
+    want: Want,
+    state: Arc<Mutex<Attached>>,
+) {
     let (weak, sink, early) = (pipeline.downgrade(), appsink.clone(), state.clone());
     pad.add_probe(PadProbeType::BLOCK | PadProbeType::BUFFER | P::BUFFER_LIST, move |pad, _| {
         let Some(pipeline) = weak.upgrade() else { return PadProbeReturn::Remove };
@@ -62,10 +68,16 @@ pub fn attach(pipeline: &gstreamer::Pipeline, pad: &gstreamer::Pad, appsink: &Ap
     });
 }
 
-fn link(pipeline: &gstreamer::Pipeline, pad: &gstreamer::Pad, appsink: &AppSink, want: &Want) -> Result<Attached, glib::BoolError> {
+fn link(
+    pipeline: &gstreamer::Pipeline,
+    pad: &gstreamer::Pad,
+    appsink: &AppSink,
+    want: &Want,
+) -> Result<Attached, glib::BoolError> {
     let caps = pad.current_caps().ok_or_else(|| glib::bool_error!("the decoder gave no caps"))?;
     let s = caps.structure(0).ok_or_else(|| glib::bool_error!("the decoder gave empty caps"))?;
-    let mut out = Attached { native: s.get::<String>("format").unwrap_or_else(|_| "unknown".into()), ..Attached::default() };
+    let mut out =
+        Attached { native: s.get::<String>("format").unwrap_or_else(|_| "unknown".into()), ..Attached::default() };
     let mut chain: Vec<gstreamer::Element> = Vec::new();
     let make = |name: &str| gstreamer::ElementFactory::make(name).build();
 

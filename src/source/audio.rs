@@ -64,9 +64,8 @@ pub fn attach(
     timeline: &Timeline,
 ) -> Result<AudioTrack, Failure> {
     let fail = |e: &dyn std::fmt::Display| Failure::failed(format!("cannot take the audio out: {e}"));
-    let (senders, receivers): (Vec<Sender<_>>, Vec<Receiver<_>>) = (0..taps)
-        .map(|_| if backlog == Backlog::Demuxed { unbounded() } else { bounded(64) })
-        .unzip();
+    let (senders, receivers): (Vec<Sender<_>>, Vec<Receiver<_>>) =
+        (0..taps).map(|_| if backlog == Backlog::Demuxed { unbounded() } else { bounded(64) }).unzip();
     let reached = Arc::new(AtomicI64::new(i64::MIN));
     let sink = AppSink::builder().sync(false).async_(false).enable_last_sample(false).build();
     let senders = Arc::new(Mutex::new(senders));

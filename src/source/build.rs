@@ -8,7 +8,6 @@
 //! pipeline           the user's text ─► attach ─► appsink
 //! ```
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,6 +19,7 @@ use gstreamer_video::VideoFormat;
 
 use super::attach::{Attached, Want, attach, offer_video_meta, sticky_tags};
 use super::audio::{self, Backlog};
+use super::locate::locate;
 use super::pull::{Puller, Timeline};
 use super::{AudioTrack, Facts, Input, Opened, cameras};
 use crate::config::{RtspTransport, SourceSettings, did_you_mean};
@@ -48,7 +48,13 @@ struct Found {
 }
 
 /// Opens any input that GStreamer reads and waits for its first frame.
-pub fn open(input: &Input, settings: &SourceSettings, formats: &[VideoFormat], taps: usize, control: &Control) -> Result<Opened, Failure> {
+pub fn open(
+    input: &Input,
+    settings: &SourceSettings,
+    formats: &[VideoFormat],
+    taps: usize,
+    control: &Control,
+) -> Result<Opened, Failure> {
     let name = input.label();
     let appsink = AppSink::builder().sync(false).max_buffers(2).enable_last_sample(false).build();
     offer_video_meta(&appsink);
@@ -71,7 +77,7 @@ pub fn open(input: &Input, settings: &SourceSettings, formats: &[VideoFormat], t
         found: Mutex::default(),
     });
     match input {
-        Input::File(path) => decode(&site, &file_uri(path)?, settings)?,
+        Input::File(path) => decode(&site, &locate(path.as_os_str())?.0, settings)?,
         Input::Uri(uri) => decode(&site, uri, settings)?,
         Input::Stdin => decode(&site, "fd://0", settings)?,
         Input::Camera(which) => camera(&site, which, settings)?,
@@ -92,7 +98,11 @@ pub fn open(input: &Input, settings: &SourceSettings, formats: &[VideoFormat], t
 }
 
 /// Waits for the first frame, or for the certainty that there will be none.
-fn wait(puller: &mut Puller, site: &Site, control: &Control) -> Result<(Arc<crate::frame::Spec>, gstreamer::ClockTime), Failure> {
+fn wait(
+    puller: &mut Puller,
+    site: &Site,
+    control: &Control,
+) -> Result<(Arc<crate::frame::Spec>, gstreamer::ClockTime), Failure> {
     let started = Instant::now();
     loop {
         if let Some(first) = puller.first_sample()? {
@@ -124,7 +134,10 @@ fn wait(puller: &mut Puller, site: &Site, control: &Control) -> Result<(Arc<crat
             return Err(Failure::input(format!("{name} ends without a frame: no picture in it can be decoded")));
         }
         if control.stopping() {
-            return Err(Failure::new(crate::failure::Class::Stopped, format!("stopped before {name} delivered a frame")));
+            return Err(Failure::new(
+                crate::failure::Class::Stopped,
+                format!("stopped before {name} delivered a frame"),
+            ));
         }
         if started.elapsed() > puller.patience {
             let what = format!("{name} delivers no frame within {} s", puller.patience.as_secs());
@@ -154,7 +167,8 @@ fn facts(
     let limited = settings.frames.is_some() || settings.end.is_some();
     let frames = duration.filter(|_| !puller.live).and_then(|d| {
         let fps = spec.info.fps();
-        (fps.numer() > 0).then(|| d.nseconds().checked_mul(fps.numer() as u64).map(|n| n / 1_000_000_000 / fps.denom() as u64))?
+        (fps.numer() > 0)
+            .then(|| d.nseconds().checked_mul(fps.numer() as u64).map(|n| n / 1_000_000_000 / fps.denom() as u64))?
     });
     Facts {
         name,
@@ -168,29 +182,6 @@ fn facts(
         tags: site.appsink.static_pad("sink").map(|p| sticky_tags(&p)).unwrap_or_default(),
         notices: attached.notices.iter().chain(&found.notices).cloned().collect(),
     }
-}
-
-/// The URI of a file that looks as if it could be read. Whatever would block or mislead GStreamer is refused here.
-fn file_uri(path: &Path) -> Result<String, Failure> {
-    let shown = path.display();
-    let cannot = |why: &dyn std::fmt::Display| Failure::input(format!("cannot open {shown}: {why}"));
-    let meta = std::fs::metadata(path).map_err(|e| cannot(&e))?;
-    if meta.is_dir() {
-        return Err(cannot(&"it is a directory").fix("give a file, or a glob of pictures such as 'frames/*.png'"));
-    }
-    if !meta.is_file() {
-        let failure = cannot(&"it is not a regular file");
-        return Err(match path.starts_with("/dev") {
-            true => failure.fix(format!("for a camera write camera:{shown}")),
-            false => failure.fix(format!("pipe it in: framewright run - … < {shown}")),
-        });
-    }
-    std::fs::File::open(path).map_err(|e| cannot(&e))?;
-    if meta.len() == 0 {
-        return Err(cannot(&"it is empty"));
-    }
-    let absolute: PathBuf = std::path::absolute(path).map_err(|e| cannot(&e))?;
-    glib::filename_to_uri(absolute, None).map(|u| u.to_string()).map_err(|e| cannot(&e))
 }
 
 fn decode(site: &Arc<Site>, uri: &str, settings: &SourceSettings) -> Result<(), Failure> {
@@ -272,7 +263,8 @@ impl Site {
             _ => found.notices.push(format!("a stream of {kind} is left out")),
         }
         drop(found);
-        if let Ok(drain) = gstreamer::ElementFactory::make("fakesink").property("sync", false).property("async", false).build()
+        if let Ok(drain) =
+            gstreamer::ElementFactory::make("fakesink").property("sync", false).property("async", false).build()
             && self.pipeline.add(&drain).is_ok()
         {
             let _ = drain.sync_state_with_parent();
@@ -305,7 +297,10 @@ fn is_final_audio(pad: &gstreamer::Pad, caps: &gstreamer::Caps) -> bool {
         .parent_element()
         .and_then(|e| e.factory())
         .is_some_and(|f| f.has_type(gstreamer::ElementFactoryType::PARSER));
-    let parsers = gstreamer::ElementFactory::factories_with_type(gstreamer::ElementFactoryType::PARSER, gstreamer::Rank::MARGINAL);
+    let parsers = gstreamer::ElementFactory::factories_with_type(
+        gstreamer::ElementFactoryType::PARSER,
+        gstreamer::Rank::MARGINAL,
+    );
     parser_before || !parsers.iter().any(|f| f.can_sink_any_caps(caps))
 }
 
@@ -336,12 +331,15 @@ fn network(source: &gstreamer::Element, settings: &SourceSettings, login: Option
     }
     if source.factory().is_some_and(|f| f.name() == "rtspsrc") {
         set("latency", &settings.latency.to_string());
-        set("protocols", match settings.rtsp_transport {
-            RtspTransport::Tcp => "tcp",
-            RtspTransport::Udp => "udp",
-            RtspTransport::UdpMcast => "udp-mcast",
-            RtspTransport::Http => "http",
-        });
+        set(
+            "protocols",
+            match settings.rtsp_transport {
+                RtspTransport::Tcp => "tcp",
+                RtspTransport::Udp => "udp",
+                RtspTransport::UdpMcast => "udp-mcast",
+                RtspTransport::Http => "http",
+            },
+        );
         // Microseconds without an answer before it gives up.
         set("tcp-timeout", &(settings.timeout.0.nseconds() / 1000).to_string());
     }
@@ -354,7 +352,8 @@ fn camera(site: &Arc<Site>, which: &str, settings: &SourceSettings) -> Result<()
         .create_element(Some("camera"))
         .map_err(|_| Failure::input(format!("cannot open camera {}: its plug-in does not work", camera.name)))?;
     let mut caps = gstreamer::Caps::new_empty();
-    let mjpg = settings.format.as_deref().is_some_and(|f| f.eq_ignore_ascii_case("mjpg") || f.eq_ignore_ascii_case("mjpeg"));
+    let mjpg =
+        settings.format.as_deref().is_some_and(|f| f.eq_ignore_ascii_case("mjpg") || f.eq_ignore_ascii_case("mjpeg"));
     for kind in ["video/x-raw", "image/jpeg"] {
         if (mjpg && kind == "video/x-raw") || (settings.format.is_some() && !mjpg && kind == "image/jpeg") {
             continue;
@@ -391,14 +390,16 @@ fn test(site: &Arc<Site>, pattern: &str, settings: &SourceSettings) -> Result<()
         .unwrap_or_default();
     if !names.iter().any(|n| n == pattern) {
         let hint = did_you_mean(pattern, names.iter().map(String::as_str));
-        return Err(Failure::usage(format!("there is no test pattern `{pattern}`{hint}")).fix(format!("patterns: {}", names.join(", "))));
+        return Err(Failure::usage(format!("there is no test pattern `{pattern}`{hint}"))
+            .fix(format!("patterns: {}", names.join(", "))));
     }
     source.set_property_from_str("pattern", pattern);
     source.set_property("is-live", settings.live);
     let size = settings.size.unwrap_or(crate::config::Size { width: 1280, height: 720 });
     let format = settings.format.as_deref().unwrap_or("I420");
     if VideoFormat::from_string(format) == VideoFormat::Unknown {
-        return Err(Failure::usage(format!("there is no raw format `{format}`")).fix("formats: I420, NV12, Y42B, Y444, I420_10LE, GRAY8, RGB, BGR, BGRA, …"));
+        return Err(Failure::usage(format!("there is no raw format `{format}`"))
+            .fix("formats: I420, NV12, Y42B, Y444, I420_10LE, GRAY8, RGB, BGR, BGRA, …"));
     }
     let caps = gstreamer::Caps::builder("video/x-raw")
         .field("format", format)
@@ -438,9 +439,10 @@ fn test(site: &Arc<Site>, pattern: &str, settings: &SourceSettings) -> Result<()
 /// The user's gst-launch text, up to raw video.
 fn user(site: &Arc<Site>, text: &str) -> Result<(), Failure> {
     let whole = format!("{text} ! capsfilter name=framewright-tail caps=video/x-raw(ANY)");
-    let bin = gstreamer::parse::bin_from_description(&whole, false)
-        .map_err(|e| Failure::input(format!("the pipeline `{}` does not work: {}", redact(text), redact(e.message())))
-            .fix("it must be as for gst-launch-1.0 and end in raw video, without a sink"))?;
+    let bin = gstreamer::parse::bin_from_description(&whole, false).map_err(|e| {
+        Failure::input(format!("the pipeline `{}` does not work: {}", redact(text), redact(e.message())))
+            .fix("it must be as for gst-launch-1.0 and end in raw video, without a sink")
+    })?;
     let tail = bin.by_name("framewright-tail").and_then(|t| t.static_pad("src"));
     let tail = tail.ok_or_else(|| Failure::failed("the pipeline has no end"))?;
     let ghost = gstreamer::GhostPad::with_target(&tail).map_err(|e| Failure::failed(e.to_string()))?;

@@ -27,7 +27,9 @@ struct Gif {
 /// True when the file starts as a GIF does.
 pub fn is_gif(path: &Path) -> bool {
     let mut head = [0u8; 6];
-    path.is_file() && File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok() && matches!(&head, b"GIF87a" | b"GIF89a")
+    path.is_file()
+        && File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok()
+        && matches!(&head, b"GIF87a" | b"GIF89a")
 }
 
 /// Opens the file and reads its header.
@@ -82,7 +84,9 @@ impl Source for Gif {
         let (left, top, width) = (usize::from(part.left) * 4, usize::from(part.top), usize::from(part.width) * 4);
         let visible = width.min(row.saturating_sub(left));
         for (y, from) in part.buffer.chunks_exact(width.max(1)).enumerate() {
-            let Some(to) = self.canvas.get_mut((top + y) * row + left..).and_then(|r| r.get_mut(..visible)) else { break };
+            let Some(to) = self.canvas.get_mut((top + y) * row + left..).and_then(|r| r.get_mut(..visible)) else {
+                break;
+            };
             for (to, from) in to.chunks_exact_mut(4).zip(from.chunks_exact(4)) {
                 if from[3] != 0 {
                     to.copy_from_slice(from);

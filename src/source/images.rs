@@ -32,7 +32,12 @@ pub fn open(files: &[PathBuf], settings: &SourceSettings) -> Result<Opened, Fail
         (cv::CV_16U, 1) => VideoFormat::Gray16Le,
         (cv::CV_8U, 3) => VideoFormat::Bgr,
         (cv::CV_8U, 4) => VideoFormat::Bgra,
-        (d, c) => return Err(Failure::input(format!("{}: pictures with {c} channels of OpenCV depth {d} are not supported", first.display()))),
+        (d, c) => {
+            return Err(Failure::input(format!(
+                "{}: pictures with {c} channels of OpenCV depth {d} are not supported",
+                first.display()
+            )));
+        }
     };
     let fps = settings.fps.map_or(Fraction::new(30, 1), |r| r.0);
     let bad = |e: &dyn std::fmt::Display| Failure::input(format!("{}: {e}", first.display()));
@@ -71,7 +76,8 @@ fn read(path: &Path) -> Result<Mat, Failure> {
     if bytes.is_empty() {
         return Err(bad(&"it is empty"));
     }
-    let picture = imgcodecs::imdecode(&cv::Vector::from_slice(&bytes), imgcodecs::IMREAD_UNCHANGED).map_err(|e| bad(&e.message))?;
+    let picture = imgcodecs::imdecode(&cv::Vector::from_slice(&bytes), imgcodecs::IMREAD_UNCHANGED)
+        .map_err(|e| bad(&e.message))?;
     if picture.empty() {
         return Err(bad(&"it is damaged, or no picture that OpenCV reads"));
     }
@@ -93,7 +99,13 @@ impl Source for Images {
         if (picture.cols() as u32, picture.rows() as u32, picture.typ()) != (info.width(), info.height(), kind) {
             return Err(Failure::input(format!(
                 "{} is {}x{} with {} channels, the first picture is {}x{} {}: one video cannot hold both",
-                path.display(), picture.cols(), picture.rows(), picture.channels(), info.width(), info.height(), info.format()
+                path.display(),
+                picture.cols(),
+                picture.rows(),
+                picture.channels(),
+                info.width(),
+                info.height(),
+                info.format()
             )));
         }
         let bad = |e: FrameError| Failure::failed(format!("{}: {e}", path.display()));

@@ -46,7 +46,8 @@ impl Input {
                 "test" => return Ok(Input::Test(if rest.is_empty() { "smpte".into() } else { rest.into() })),
                 "generate" => return Ok(Input::Generate(if rest.is_empty() { "scene".into() } else { rest.into() })),
                 "pipeline" if rest.is_empty() => {
-                    return Err(Failure::input("the pipeline is empty").fix("give what you would give gst-launch-1.0, up to raw video, as in pipeline:videotestsrc"));
+                    return Err(Failure::input("the pipeline is empty")
+                        .fix("give what you would give gst-launch-1.0, up to raw video, as in pipeline:videotestsrc"));
                 }
                 "pipeline" => return Ok(Input::Pipeline(rest.into())),
                 _ => {}
@@ -55,7 +56,9 @@ impl Input {
                 && text.contains("://")
             {
                 if url.scheme() == "file" {
-                    let path = url.to_file_path().map_err(|()| Failure::input(format!("{text} names no file of this machine")))?;
+                    let path = url
+                        .to_file_path()
+                        .map_err(|()| Failure::input(format!("{text} names no file of this machine")))?;
                     return Input::path(path);
                 }
                 return Ok(Input::Uri(text.into()));
@@ -63,7 +66,10 @@ impl Input {
             let simple = scheme.chars().all(|c| c.is_ascii_lowercase());
             let hint = did_you_mean(scheme, KINDS);
             if simple && !hint.is_empty() {
-                return Err(Failure::input(format!("cannot open {}: there is no such file, and no source kind `{scheme}:`{hint}", redact(text))));
+                return Err(Failure::input(format!(
+                    "cannot open {}: there is no such file, and no source kind `{scheme}:`{hint}",
+                    redact(text)
+                )));
             }
         }
         Input::path(text.into())
@@ -75,7 +81,9 @@ impl Input {
             return Ok(Input::File(path));
         }
         let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-        if let Some((before, width, after)) = number_pattern(&name).filter(|_| IMAGE_EXTENSIONS.contains(&extension.as_str()) || extension == "webp") {
+        if let Some((before, width, after)) =
+            number_pattern(&name).filter(|_| IMAGE_EXTENSIONS.contains(&extension.as_str()) || extension == "webp")
+        {
             return Ok(Input::Images(numbered(&before, width, &after)?));
         }
         if name.contains(['*', '?', '[']) {
@@ -154,7 +162,9 @@ mod tests {
         for n in [7, 8, 9, 11] {
             std::fs::write(dir.path().join(format!("f{n:03}.png")), b"x").unwrap();
         }
-        let Input::Images(files) = Input::parse(&format!("{}/f%03d.png", dir.path().display())).unwrap() else { panic!() };
+        let Input::Images(files) = Input::parse(&format!("{}/f%03d.png", dir.path().display())).unwrap() else {
+            panic!()
+        };
         assert_eq!(files.len(), 3);
         assert!(files[0].ends_with("f007.png"));
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::io::ErrorKind;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
@@ -56,7 +56,7 @@ fn check(path: &Path) -> Result<(), String> {
     let kind = found.file_type();
     let what = match () {
         _ if kind.is_dir() => "a directory",
-        _ if kind.is_fifo() => "a FIFO",
+        _ if kind.is_fifo() => "a FIFO (`framewright run -` reads standard input)",
         _ if kind.is_socket() => "a socket",
         _ if kind.is_char_device() => "a character device (camera:PATH opens cameras)",
         _ if kind.is_block_device() => "a block device",
@@ -69,53 +69,6 @@ fn check(path: &Path) -> Result<(), String> {
         return Err("the file is empty".into());
     }
     File::open(path).map(drop).map_err(reason)
-}
-
-/// What the boxes of an MP4 or QuickTime file say about its being whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whole {
-    /// Nothing is wrong with the boxes, or it is another kind of file.
-    AsFarAsSeen,
-    /// The index (`moov`) is missing or cut off: nothing can be played.
-    NoIndex,
-    /// The index is there, and this many bytes at the end are not.
-    Short(u64),
-}
-
-/// Walks the top-level boxes (ISO/IEC 14496-12, 4.2) of the file at `path`.
-pub fn whole(path: &Path) -> Whole {
-    walk(path).unwrap_or(Whole::AsFarAsSeen)
-}
-
-fn walk(path: &Path) -> std::io::Result<Whole> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    let (mut at, mut index) = (0, false);
-    // A fragmented file may have a hundred thousand boxes; its index comes first.
-    for _ in 0..10_000 {
-        if at + 8 > length {
-            break;
-        }
-        let mut head = [0; 16];
-        file.seek(SeekFrom::Start(at))?;
-        let read = file.read(&mut head)?;
-        let kind = &head[4..8];
-        if read < 8 || at == 0 && !matches!(kind, b"ftyp" | b"moov" | b"mdat" | b"wide" | b"free" | b"skip" | b"pnot") {
-            return Ok(Whole::AsFarAsSeen);
-        }
-        let size = match u32::from_be_bytes([head[0], head[1], head[2], head[3]]) {
-            0 => length - at,
-            1 => u64::from_be_bytes(head[8..].try_into().unwrap_or_default()),
-            n => n.into(),
-        };
-        let end = at.saturating_add(size.max(8));
-        if end > length {
-            return Ok(if index { Whole::Short(end - length) } else { Whole::NoIndex });
-        }
-        index |= kind == b"moov";
-        at = end;
-    }
-    Ok(if index { Whole::AsFarAsSeen } else { Whole::NoIndex })
 }
 
 #[cfg(test)]
@@ -160,26 +113,5 @@ mod tests {
         }
         assert!(refused("/dev/null".as_ref()).contains("character device"));
         assert!(refused("file:///none.mp4".as_ref()).ends_with("file:///none.mp4: no such file"));
-    }
-
-    #[test]
-    fn boxes_tell_a_cut_off_file() {
-        let file = |boxes: &[(u32, &[u8; 4], usize)]| {
-            let mut bytes = Vec::new();
-            for (size, kind, there) in boxes {
-                bytes.extend(size.to_be_bytes());
-                bytes.extend(*kind);
-                bytes.resize(bytes.len() + there - 8, 0);
-            }
-            let file = tempfile::NamedTempFile::new().unwrap();
-            std::fs::write(file.path(), bytes).unwrap();
-            whole(file.path())
-        };
-        assert_eq!(file(&[(16, b"ftyp", 16), (20, b"mdat", 20), (12, b"moov", 12)]), Whole::AsFarAsSeen);
-        assert_eq!(file(&[(16, b"ftyp", 16), (12, b"moov", 12), (0, b"mdat", 20)]), Whole::AsFarAsSeen);
-        assert_eq!(file(&[(16, b"ftyp", 16), (12, b"moov", 12), (50, b"mdat", 20)]), Whole::Short(30));
-        assert_eq!(file(&[(16, b"ftyp", 16), (50, b"mdat", 20)]), Whole::NoIndex);
-        assert_eq!(file(&[(16, b"ftyp", 16), (0, b"mdat", 20)]), Whole::NoIndex);
-        assert_eq!(file(&[(16, b"RIFF", 16)]), Whole::AsFarAsSeen);
     }
 }

@@ -5,15 +5,15 @@ mod attach;
 mod audio;
 mod build;
 pub mod cameras;
-pub mod locate;
 mod colr;
 pub mod generate;
 mod generated;
 mod gif;
 mod images;
 mod input;
+pub mod locate;
 mod pull;
-mod truncation;
+pub mod truncation;
 
 use std::sync::Arc;
 

@@ -86,10 +86,26 @@ struct State {
 
 impl Puller {
     /// Wraps a pipeline that is about to play.
-    pub fn new(pipeline: gstreamer::Pipeline, appsink: AppSink, name: String, path: Option<PathBuf>, patience: Duration) -> Self {
+    pub fn new(
+        pipeline: gstreamer::Pipeline,
+        appsink: AppSink,
+        name: String,
+        path: Option<PathBuf>,
+        patience: Duration,
+    ) -> Self {
         let full_range = path.as_deref().and_then(colr::full_range);
         let state = State { full_range, ..State::default() };
-        Puller { pipeline, appsink, name, path, live: false, patience, timeline: Timeline::default(), attached: Arc::default(), state }
+        Puller {
+            pipeline,
+            appsink,
+            name,
+            path,
+            live: false,
+            patience,
+            timeline: Timeline::default(),
+            attached: Arc::default(),
+            state,
+        }
     }
 
     /// The sample that [`Puller::next`] will start with; `None` when none came within 50 ms.
@@ -152,12 +168,16 @@ impl Puller {
         let text = text.trim_end_matches('.');
         match &self.state.last {
             None => Failure::input(format!("cannot open {}: {text}", self.name)),
-            Some((pts, _)) => Failure::input(format!("cannot decode {} after frame {} ({pts:.3}): {text}", self.name, self.state.frames)),
+            Some((pts, _)) => Failure::input(format!(
+                "cannot decode {} after frame {} ({pts:.3}): {text}",
+                self.name, self.state.frames
+            )),
         }
     }
 
     fn spec_of(&mut self, sample: &gstreamer::Sample) -> Result<Arc<Spec>, Failure> {
-        let caps = sample.caps_owned().ok_or_else(|| Failure::input(format!("{} delivers frames without caps", self.name)))?;
+        let caps =
+            sample.caps_owned().ok_or_else(|| Failure::input(format!("{} delivers frames without caps", self.name)))?;
         if let Some((known, spec)) = &self.state.spec {
             if *known == caps {
                 return Ok(spec.clone());
@@ -167,12 +187,24 @@ impl Puller {
             if (info.width(), info.height(), info.format()) != (old.width(), old.height(), old.format()) {
                 return Err(Failure::input(format!(
                     "{} changes from {}x{} {} to {}x{} {} after frame {}: one output cannot hold both",
-                    self.name, old.width(), old.height(), old.format(), info.width(), info.height(), info.format(), self.state.frames
+                    self.name,
+                    old.width(),
+                    old.height(),
+                    old.format(),
+                    info.width(),
+                    info.height(),
+                    info.format(),
+                    self.state.frames
                 ))
                 .fix("the output is whole up to there; run the rest with --start"));
             }
             if info.interlace_mode() != old.interlace_mode() {
-                log::warn!("{}: interlacing changes to {:?} after frame {}", self.name, info.interlace_mode(), self.state.frames);
+                log::warn!(
+                    "{}: interlacing changes to {:?} after frame {}",
+                    self.name,
+                    info.interlace_mode(),
+                    self.state.frames
+                );
             }
             // Frame rate or colour tags changed: pixels still mean what the first caps say to the encoder.
             let spec = spec.clone();
@@ -191,7 +223,11 @@ impl Puller {
         let info = VideoInfo::from_caps(caps).map_err(bad)?;
         let Some(full) = self.state.full_range.filter(|_| !info.format_info().is_rgb()) else { return Ok(info) };
         let c = info.colorimetry();
-        let range = if full { gstreamer_video::VideoColorRange::Range0_255 } else { gstreamer_video::VideoColorRange::Range16_235 };
+        let range = if full {
+            gstreamer_video::VideoColorRange::Range0_255
+        } else {
+            gstreamer_video::VideoColorRange::Range16_235
+        };
         let c = gstreamer_video::VideoColorimetry::new(range, c.matrix(), c.transfer(), c.primaries());
         let mut caps = caps.clone();
         caps.make_mut().set("colorimetry", c.to_string());
@@ -206,7 +242,8 @@ impl Puller {
             times.unwrap_or_else(|| sample.buffer().and_then(|b| b.pts()))
         };
         let time = source_pts.and_then(|p| self.timeline.of(p, &sample));
-        let buffer = sample.buffer_owned().ok_or_else(|| Failure::input(format!("{} delivers an empty sample", self.name)))?;
+        let buffer =
+            sample.buffer_owned().ok_or_else(|| Failure::input(format!("{} delivers an empty sample", self.name)))?;
         drop(sample);
         let duration = buffer.duration().or_else(|| frame_duration(&spec.info));
         let pts = self.settle(time, duration);
@@ -249,7 +286,12 @@ impl Source for Puller {
             }
             let since = *self.state.waiting_since.get_or_insert_with(Instant::now);
             if since.elapsed() > self.patience {
-                let what = format!("{} delivers nothing any more: no frame for {} s after frame {}", self.name, self.patience.as_secs(), self.state.frames);
+                let what = format!(
+                    "{} delivers nothing any more: no frame for {} s after frame {}",
+                    self.name,
+                    self.patience.as_secs(),
+                    self.state.frames
+                );
                 return Err(Failure::input(what).fix("--timeout waits longer"));
             }
             return Ok(Pull::Nothing);
@@ -268,9 +310,12 @@ impl Source for Puller {
 
     fn seek(&mut self, start: ClockTime) -> bool {
         // Accurate in these two, and only there known to be: elsewhere reading on is slower and right.
-        let good = self.pipeline.iterate_recurse().into_iter().flatten().any(|e| {
-            e.factory().is_some_and(|f| matches!(f.name().as_str(), "qtdemux" | "matroskademux"))
-        });
+        let good = self
+            .pipeline
+            .iterate_recurse()
+            .into_iter()
+            .flatten()
+            .any(|e| e.factory().is_some_and(|f| matches!(f.name().as_str(), "qtdemux" | "matroskademux")));
         if self.live || !good {
             return false;
         }

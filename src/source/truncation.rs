@@ -40,6 +40,35 @@ fn expected_len(file: &mut File, len: u64) -> Option<u64> {
     None
 }
 
+/// What the boxes of an MP4 or QuickTime file say about its being whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// Nothing is wrong with the boxes, or it is another kind of file.
+    AsFarAsSeen,
+    /// The index (`moov`) is missing or cut off: nothing can be played.
+    NoIndex,
+    /// The index is there, and this many bytes at the end are not.
+    Short(u64),
+}
+
+/// Judges the top-level boxes of the file at `path`.
+pub fn whole(path: &Path) -> Whole {
+    let Ok(mut file) = File::open(path) else { return Whole::AsFarAsSeen };
+    let len = file.metadata().map_or(0, |m| m.len());
+    let boxes = boxes(&mut file, len).unwrap_or_default();
+    let (Some(first), Some(last)) = (boxes.first(), boxes.last()) else { return Whole::AsFarAsSeen };
+    if !matches!(&first.kind, b"ftyp" | b"moov" | b"mdat" | b"wide" | b"free" | b"skip" | b"pnot") {
+        return Whole::AsFarAsSeen;
+    }
+    let end = last.start.saturating_add(last.size);
+    let index = boxes.iter().any(|b| &b.kind == b"moov" && b.start + b.size <= len);
+    match (index, end > len) {
+        (false, _) => Whole::NoIndex,
+        (true, true) => Whole::Short(end - len),
+        (true, false) => Whole::AsFarAsSeen,
+    }
+}
+
 /// EBML size: the value (`None` = unknown) and its length.
 fn vint(b: &[u8]) -> Option<(Option<u64>, usize)> {
     let n = b.first()?.leading_zeros() as usize + 1;
@@ -98,14 +127,39 @@ mod tests {
     }
 
     #[test]
+    fn boxes_tell_a_cut_off_file() {
+        let file = |boxes: &[(u32, &[u8; 4], usize)]| {
+            let mut bytes = Vec::new();
+            for (size, kind, there) in boxes {
+                bytes.extend(size.to_be_bytes());
+                bytes.extend(*kind);
+                bytes.resize(bytes.len() + there - 8, 0);
+            }
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), bytes).unwrap();
+            whole(file.path())
+        };
+        assert_eq!(file(&[(16, b"ftyp", 16), (20, b"mdat", 20), (12, b"moov", 12)]), Whole::AsFarAsSeen);
+        assert_eq!(file(&[(16, b"ftyp", 16), (12, b"moov", 12), (0, b"mdat", 20)]), Whole::AsFarAsSeen);
+        assert_eq!(file(&[(16, b"ftyp", 16), (12, b"moov", 12), (50, b"mdat", 20)]), Whole::Short(30));
+        assert_eq!(file(&[(16, b"ftyp", 16), (50, b"mdat", 20)]), Whole::NoIndex);
+        assert_eq!(file(&[(16, b"ftyp", 16), (0, b"mdat", 20)]), Whole::NoIndex);
+        assert_eq!(file(&[(16, b"RIFF", 16)]), Whole::AsFarAsSeen);
+    }
+
+    #[test]
     fn whole_and_cut_containers() {
         let avi = |size: u32, n: usize| [b"RIFF", &size.to_le_bytes()[..], &vec![b'x'; n]].concat();
         assert_eq!(check_bytes(&avi(100, 100)), None);
         assert!(check_bytes(&avi(100, 60)).unwrap().contains("68 of 108"));
-        let mp4 = |n: usize| [&16u32.to_be_bytes()[..], b"ftyp", &[0; 8], &40u32.to_be_bytes()[..], b"mdat", &vec![0; n]].concat();
+        let mp4 = |n: usize| {
+            [&16u32.to_be_bytes()[..], b"ftyp", &[0; 8], &40u32.to_be_bytes()[..], b"mdat", &vec![0; n]].concat()
+        };
         assert_eq!(check_bytes(&mp4(32)), None);
         assert!(check_bytes(&mp4(10)).is_some());
-        let mkv = |size: u8, n: usize| [&[0x1a, 0x45, 0xdf, 0xa3, 0x81, 0, 0x18, 0x53, 0x80, 0x67, 0x80 | size][..], &vec![0; n]].concat();
+        let mkv = |size: u8, n: usize| {
+            [&[0x1a, 0x45, 0xdf, 0xa3, 0x81, 0, 0x18, 0x53, 0x80, 0x67, 0x80 | size][..], &vec![0; n]].concat()
+        };
         assert_eq!(check_bytes(&mkv(20, 20)), None);
         assert!(check_bytes(&mkv(20, 5)).is_some());
         assert_eq!(check_bytes(&mkv(0x7f, 5)), None, "unknown size");

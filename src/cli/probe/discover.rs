@@ -14,7 +14,8 @@ use super::report::Report;
 use crate::cli::doctor;
 use crate::failure::Failure;
 use crate::redact::redact;
-use crate::source::locate::{self, Whole, cannot_open};
+use crate::source::locate::cannot_open;
+use crate::source::truncation::{self, Whole};
 use crate::term::clean;
 
 /// What the discoverer found, and why that may not be enough.
@@ -28,7 +29,7 @@ pub struct Found {
 /// Asks what `uri` holds; `path` is where it lies if it is a local file.
 pub fn discover(input: &OsStr, uri: &str, path: Option<&Path>, timeout: Duration) -> Result<Found, Failure> {
     let (info, error) = ask(uri, timeout).map_err(|reason| cannot_open(input, reason))?;
-    let whole = path.map_or(Whole::AsFarAsSeen, locate::whole);
+    let whole = path.map_or(Whole::AsFarAsSeen, truncation::whole);
     let missing: Vec<Missing> = info.missing_elements_installer_details().iter().map(|d| Missing::parse(d)).collect();
     let mut report = Report::new(input, uri, path, &info);
     if let Whole::Short(bytes) = whole {
