@@ -42,6 +42,7 @@ pub struct Lane {
     packets: Receiver<AudioPacket>,
     next: Option<AudioPacket>,
     zero: i64,
+    packet_duration: Option<ClockTime>,
     ended: bool,
     /// Packets handed over.
     pub count: u64,
@@ -127,7 +128,8 @@ impl Feed {
         let packets =
             track.taps.get(tap).cloned().ok_or_else(|| Failure::failed("the audio has no tap for this sink"))?;
         let zero = zero.nseconds() as i64;
-        self.lanes.push(Lane { source: source.clone(), packets, next: None, zero, ended: false, count: 0 });
+        let packet_duration = packet_duration(&track.caps);
+        self.lanes.push(Lane { source: source.clone(), packets, next: None, zero, packet_duration, ended: false, count: 0 });
         Ok(source.upcast())
     }
 
@@ -294,6 +296,19 @@ impl Drop for Feed {
     }
 }
 
+/// How long a packet lasts where the codec fixes it: 1024 samples of AAC, 1152 of MP2 and MP3, 1536 of AC-3.
+fn packet_duration(caps: &gstreamer::Caps) -> Option<ClockTime> {
+    let s = caps.structure(0)?;
+    let samples = match (s.name().as_str(), s.get::<i32>("mpegversion").unwrap_or(0)) {
+        ("audio/mpeg", 1) => 1152,
+        ("audio/mpeg", _) => 1024,
+        ("audio/x-ac3", _) => 1536,
+        _ => return None,
+    };
+    let rate = u64::try_from(s.get::<i32>("rate").ok()?).ok().filter(|r| *r > 0)?;
+    Some(ClockTime::from_nseconds(samples * 1_000_000_000 / rate))
+}
+
 impl Lane {
     /// Hands over what belongs before `limit` (output time, ns), and takes in no more than one packet beyond.
     fn feed(&mut self, limit: i64) {
@@ -324,6 +339,10 @@ impl Lane {
         let b = buffer.make_mut();
         b.set_pts(ClockTime::from_nseconds(time.max(0) as u64));
         b.set_dts(ClockTime::NONE);
+        // Matroska gives no durations, and a muxer drops the last packet without one.
+        if b.duration().is_none() {
+            b.set_duration(self.packet_duration);
+        }
         if self.source.push_buffer(buffer).is_ok() {
             self.count += 1;
         }

@@ -34,6 +34,8 @@ pub struct FileSink {
     pad: Option<even::Padder>,
     detail: String,
     notices: Vec<String>,
+    /// x264enc, until the first frame has shown how early the stream starts.
+    reorders: Option<gstreamer::Element>,
     done: bool,
 }
 
@@ -53,7 +55,7 @@ impl FileSink {
         let mut notices = Vec::new();
         let chosen = encoder::choose(settings, container, &site.spec.info, site.facts.live)?;
         let (spec, pad) = even::fit(site.spec, &chosen, &mut notices)?;
-        let spec = Arc::new(nominal_rate(&neutral_color(&spec)));
+        let spec = Arc::new(nominal_rate(&whole_color(&spec)));
         let mut feed = Feed::new(&spec, &settings.label())?;
         let target = Target::new(path, settings.overwrite)?;
         let muxer = muxer(container, site)?;
@@ -97,7 +99,9 @@ impl FileSink {
             moof::mend(&out);
         }
         let detail = format!("{} in {}", chosen.detail, container.name);
-        let mut sink = FileSink { feed, target, pad, detail, notices, done: false };
+        let iso = matches!(container.muxer, "mp4mux" | "qtmux");
+        let reorders = Some(chosen.element).filter(|e| iso && e.has_property("bframes"));
+        let mut sink = FileSink { feed, target, pad, detail, notices, reorders, done: false };
         if let Err(e) = sink.feed.start() {
             return Err(sink.failed(e));
         }
@@ -120,6 +124,9 @@ impl FileSink {
 
 impl Sink for FileSink {
     fn write(&mut self, picture: &Delivery) -> Result<(), Failure> {
+        if let Some(encoder) = self.reorders.take() {
+            limit_reordering(&encoder, picture);
+        }
         let pushed = match &mut self.pad {
             Some(pad) => pad.pad(picture).and_then(|p| self.feed.push(&p)),
             None => self.feed.push(picture),
@@ -160,6 +167,16 @@ impl Drop for FileSink {
     }
 }
 
+/// The MP4 muxer forgets how late a stream starts when its first decoding time would lie before 0, as it does with
+/// B-frames and a start of less than two frames. Set before the encoder sees its first picture.
+fn limit_reordering(encoder: &gstreamer::Element, first: &Delivery) {
+    let frame = first.duration.unwrap_or(gstreamer::ClockTime::from_mseconds(40));
+    if !first.pts.is_zero() && first.pts < frame * 2 {
+        encoder.set_property("bframes", if first.pts < frame { 0u32 } else { 1u32 });
+        encoder.set_property("b-pyramid", false);
+    }
+}
+
 /// A queue for encoded data.
 pub fn queue() -> Result<gstreamer::Element, Failure> {
     let queue = make("queue")?;
@@ -190,14 +207,22 @@ fn integral(info: &VideoInfo) -> bool {
     info.fps().numer() > 0 && info.fps().denom() == 1001
 }
 
-/// Sources that do not say what their colours are must not come out as if they did: GStreamer would put in a guess.
-fn neutral_color(spec: &Spec) -> Spec {
+/// What a source leaves open about its colours. Encoders read caps through GStreamer's `VideoInfo`, which throws a
+/// description away as a whole when the matrix is not in it: what is known (a full range, say) would be lost too. So the
+/// matrix that players assume is filled in: BT.709 above 576 lines, BT.601 below.
+fn whole_color(spec: &Spec) -> Spec {
     let mut spec = spec.clone();
     if let Some(caps) = &mut spec.caps
         && !spec.layout.rgb
-        && caps.structure(0).is_some_and(|s| !s.has_field("colorimetry"))
+        && let Some(s) = caps.structure(0)
     {
-        caps.make_mut().set("colorimetry", "0:0:0:0");
+        let known = s.get::<String>("colorimetry").unwrap_or_else(|_| "0:0:0:0".into());
+        let parts: Vec<&str> = known.split(':').collect();
+        if let [range, "0", transfer, primaries] = parts[..] {
+            let matrix = if spec.info.height() > 576 { 3 } else { 4 };
+            let range = if range == "0" { "2" } else { range };
+            caps.make_mut().set("colorimetry", format!("{range}:{matrix}:{transfer}:{primaries}"));
+        }
     }
     spec
 }

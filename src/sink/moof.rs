@@ -47,11 +47,10 @@ pub fn mend(out: &gstreamer::Element) {
 }
 
 fn mend_buffer(buffer: &mut gstreamer::Buffer, at: u64) {
-    let mut head = [0; 8];
-    if buffer.copy_to_slice(0, &mut head).is_err() || &head[4..] != b"moof" {
-        return;
-    }
-    let mended = buffer.map_readable().ok().and_then(|map| mend_moof(&map, at));
+    let mended = match buffer.map_readable() {
+        Ok(map) if map.get(4..8) == Some(b"moof") => mend_moof(&map, at),
+        _ => None,
+    };
     if let Some(bytes) = mended
         && let Ok(mut map) = buffer.make_mut().map_writable()
     {
