@@ -212,8 +212,8 @@ fn setup(
 ) -> Result<String, Failure> {
     let fps = info.fps();
     let rate = if fps.numer() > 0 { f64::from(fps.numer()) / f64::from(fps.denom()) } else { 30.0 };
-    // A recording must be playable up to its last moments: keyframes every two seconds.
-    let keyint = s.keyint.or(live.then_some((rate * 2.0).round().clamp(1.0, 600.0) as u32));
+    // A recording must be playable up to its last moments, and fragments begin at keyframes: one a second.
+    let keyint = s.keyint.or(live.then_some(rate.round().clamp(1.0, 600.0) as u32));
     let quality = s.quality.or(k.quality);
     let mut said = vec![element.trim_end_matches("enc").to_owned()];
     match (s.bitrate, quality) {

@@ -190,7 +190,7 @@ fn muxer(container: &Container, site: &Site<'_>) -> Result<gstreamer::Element, F
     let muxer = make(container.muxer)?;
     if muxer.has_property("fragment-mode") {
         // Fragments while recording, so that a killed run leaves a file that plays; one plain index at the end.
-        muxer.set_property("fragment-duration", 1000u32);
+        muxer.set_property("fragment-duration", if site.facts.live { 500u32 } else { 1000u32 });
         muxer.set_property_from_str("fragment-mode", "first-moov-then-finalise");
     }
     if muxer.has_property("movie-timescale") {
