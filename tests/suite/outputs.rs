@@ -25,7 +25,7 @@ const ENCODERS: [(&str, &str, &str); 9] = [
 
 /// Every container with every encoder: either a whole file with every frame in its place, or a refusal that names both.
 fn each_encoder(extension: &str, must: &[&str]) {
-    for (encoder, element, codec) in ENCODERS.into_iter().filter(|(_, e, _)| installed(e)) {
+    for (encoder, _, codec) in ENCODERS.into_iter().filter(|(_, e, _)| installed(e)) {
         let dir = temp();
         let out = dir.path().join(format!("out.{extension}"));
         let run = fw!["run", "generate:counter", "-o", &out, "--encoder", encoder]
