@@ -36,6 +36,12 @@ pub struct FileSink {
     notices: Vec<String>,
     /// x264enc, until the first frame has shown how early the stream starts.
     reorders: Option<gstreamer::Element>,
+    /// For containers without timestamps: length of a frame as the file will have it, in ns.
+    steady: Option<f64>,
+    first: Option<gstreamer::ClockTime>,
+    frames: u64,
+    /// Of the finished file.
+    size: Option<u64>,
     done: bool,
 }
 
@@ -69,7 +75,9 @@ impl FileSink {
                 gstreamer::Caps::builder("video/x-raw").field("format", format.to_str().as_str()).build(),
             );
             chain.push(filter);
-            notices.push(format!("converted from {} to {format} for the encoder", spec.info.format()));
+            if !(spec.layout.rgb && matches!(format, VideoFormat::Bgra | VideoFormat::Bgrx)) {
+                notices.push(format!("converted from {} to {format} for the encoder", spec.info.format()));
+            }
         }
         chain.push(chosen.element.clone());
         if let Some(parser) = chosen.known.and_then(|k| k.parser).filter(|p| has(p)) {
@@ -80,10 +88,6 @@ impl FileSink {
         let source = feed.video().clone();
         feed.chain(&source, &chain)
             .map_err(|f| f.fix(format!("{} may not go into {}", chosen.detail, container.name)))?;
-        if container.no_timestamps && site.spec.info.fps().numer() == 0 {
-            notices
-                .push(format!("{} keeps no timestamps: the variable frame rate of the input is lost", container.name));
-        }
         let tracks = if settings.audio { site.audio } else { &[] };
         for track in tracks {
             audio::connect(&mut feed, track, site, container, &muxer, &mut notices)?;
@@ -101,7 +105,10 @@ impl FileSink {
         let detail = format!("{} in {}", chosen.detail, container.name);
         let iso = matches!(container.muxer, "mp4mux" | "qtmux");
         let reorders = Some(chosen.element).filter(|e| iso && e.has_property("bframes"));
-        let mut sink = FileSink { feed, target, pad, detail, notices, reorders, done: false };
+        let fps = spec.info.fps();
+        let steady = container.no_timestamps.then(|| 1e9 * f64::from(fps.denom()) / f64::from(fps.numer().max(1)));
+        let (first, frames, size, done) = (None, 0, None, false);
+        let mut sink = FileSink { feed, target, pad, detail, notices, reorders, steady, first, frames, size, done };
         if let Err(e) = sink.feed.start() {
             return Err(sink.failed(e));
         }
@@ -127,6 +134,19 @@ impl Sink for FileSink {
         if let Some(encoder) = self.reorders.take() {
             limit_reordering(&encoder, picture);
         }
+        let first = *self.first.get_or_insert(picture.pts);
+        let shown = picture.pts.saturating_sub(first).nseconds() as f64;
+        if let Some(length) = self.steady.filter(|l| (shown - self.frames as f64 * l).abs() > l / 2.0) {
+            self.steady = None;
+            self.notices.push(format!(
+                "this container keeps no timestamps: the variable frame rate of the input is lost (frame {} is at {:.3} s, \
+                 and will be shown at {:.3} s)",
+                self.frames,
+                shown / 1e9,
+                self.frames as f64 * length / 1e9
+            ));
+        }
+        self.frames += 1;
         let pushed = match &mut self.pad {
             Some(pad) => pad.pad(picture).and_then(|p| self.feed.push(&p)),
             None => self.feed.push(picture),
@@ -138,7 +158,14 @@ impl Sink for FileSink {
         let finished = self.feed.finish(end);
         finished.map_err(|e| self.failed(e))?;
         self.done = true;
-        self.target.commit()
+        if self.frames == 0 {
+            // A video without a frame is no video.
+            let _ = std::fs::remove_file(&self.target.partial);
+            return Ok(());
+        }
+        self.target.commit()?;
+        self.size = std::fs::metadata(&self.target.path).ok().map(|m| m.len());
+        Ok(())
     }
 
     fn detail(&self) -> String {
@@ -146,7 +173,8 @@ impl Sink for FileSink {
     }
 
     fn bytes(&self) -> u64 {
-        self.feed.bytes.load(Ordering::Relaxed)
+        // Less than what went to the disk, parts of which are replaced at the end.
+        self.size.unwrap_or_else(|| self.feed.bytes.load(Ordering::Relaxed))
     }
 
     fn audio_packets(&self) -> Vec<u64> {
@@ -240,10 +268,13 @@ fn nominal_rate(spec: &Spec) -> Spec {
 }
 
 /// The format to hand to the encoder where its own choice would make a file that many players cannot show: RGB and gray
-/// become 4:2:0. What is YUV already keeps its subsampling and depth.
+/// become 4:2:0. What is YUV already keeps its subsampling and depth. FFV1 is lossless: RGB must stay RGB there.
 fn working_format(info: &VideoInfo, chosen: &Chosen) -> Option<VideoFormat> {
     let known = chosen.known?;
     let f = info.format_info();
+    if known.media == "video/x-ffv" && f.is_rgb() && f.depth()[0] == 8 {
+        return Some(if f.has_alpha() { VideoFormat::Bgra } else { VideoFormat::Bgrx });
+    }
     let wide = matches!(known.media, "video/x-h264" | "video/x-h265" | "video/x-vp9" | "video/x-av1");
     if !wide || f.is_yuv() && !f.has_alpha() {
         return None;

@@ -110,10 +110,15 @@ pub fn open(
 ) -> Result<Opened, Failure> {
     let input = Input::parse(&settings.uri)?;
     let taps = if settings.audio { taps } else { 0 };
-    match &input {
+    let mut opened = match &input {
         Input::Generate(name) => generated::open(name, settings),
         Input::Images(pattern) => images::open(pattern, settings),
         Input::File(path) if gif::is_gif(path) => gif::open(path),
         _ => build::open(&input, settings, formats, taps, control),
+    }?;
+    if !settings.audio {
+        // Its tracks run dry without taps; no sink may ask for one.
+        opened.audio.clear();
     }
+    Ok(opened)
 }

@@ -12,6 +12,9 @@ pub const NO_VIDEO: [&str; 5] =
 /// Files that GStreamer has no decoder for: raw video under a fourcc that its AVI demuxer does not know.
 pub const NO_DECODER: [&str; 1] = ["qcif_YV16.avi"];
 
+/// Files that are cut off: all that is there comes out, and the run says so with exit code 3.
+const CUT_OFF: [&str; 1] = ["tree.avi"];
+
 fn name(path: &Path) -> &str {
     path.file_name().and_then(|n| n.to_str()).expect("a plain name")
 }
@@ -74,9 +77,16 @@ fn compare_picture(input: &Path, a: &Media, b: &Media, run: &Output) {
     }
     let full = |m: &Media| m.tag("color_range") == "pc" || m.tag("pix_fmt").starts_with("yuvj");
     assert_eq!(full(a), full(b), "{}: full range", name(input));
-    for key in ["color_space", "color_transfer", "color_primaries"] {
-        let tag = |m: &Media| m.tag(key).replace("unknown", "").replace("reserved", "");
-        assert_eq!(tag(a), tag(b), "{}: {key}", name(input));
+    let tag = |m: &Media, key: &str| {
+        // Two names of one matrix; JPEG calls it by the other one.
+        m.tag(key).replace("unknown", "").replace("reserved", "").replace("bt470bg", "smpte170m")
+    };
+    // Where the input does not say, the file may say what players assume.
+    let assumed = if is.1 > 576 { "bt709" } else { "smpte170m" };
+    let (was, found) = (tag(a, "color_space"), tag(b, "color_space"));
+    assert!(was == found || was.is_empty() && found == assumed, "{}: color_space {was:?} became {found:?}", name(input));
+    for key in ["color_transfer", "color_primaries"] {
+        assert_eq!(tag(a, key), tag(b, key), "{}: {key}", name(input));
     }
 }
 
@@ -115,10 +125,11 @@ fn compare(input: &Path, out: &Path, run: &Output) {
     compare_audio(input, &a, &b, run);
 }
 
-fn to(input: &Path, name: &str, words: &str) -> (TempDir, Output) {
+fn to(input: &Path, file: &str, words: &str) -> (TempDir, Output) {
     let dir = temp();
-    let out = dir.path().join(name);
-    let run = fw!["run", input, "-o", &out].words(words).ok();
+    let out = dir.path().join(file);
+    let run = fw!["run", input, "-o", &out].words(words);
+    let run = if CUT_OFF.contains(&name(input)) { run.fails(3) } else { run.ok() };
     (dir, run)
 }
 
@@ -150,12 +161,15 @@ fn identical(input: &Path) {
     if source.tag("field_order").contains(['t', 'b']) && source.tag("field_order") != "progressive" {
         return; // Deinterlaced: has its own test.
     }
-    let native = run.stats["converted_from"].is_null() && run.notices().trim().is_empty();
+    let native = run.stats["converted_from"].is_null() && !run.notices().contains("converted from");
     let codec = source.tag("codec_name");
     // Decoders of these are free in their inverse DCT, and GStreamer's are others than ffmpeg's.
     let exact = !matches!(codec, "mjpeg" | "mpeg1video" | "mpeg2video") && native;
     let (pix_a, pix_b) = (source.tag("pix_fmt").replace("yuvj", "yuv"), out.tag("pix_fmt").replace("yuvj", "yuv"));
-    if exact && pix_a == pix_b {
+    if exact && pix_a == "bgr0" {
+        // The fourth byte means nothing, and decoders leave different things there.
+        assert_eq!(source.rgb_of_first(60), out.rgb_of_first(60), "{}: pixels", name(input));
+    } else if exact && pix_a == pix_b {
         let (was, is) = (source.md5s_of_first(60), out.md5s_of_first(60));
         assert_eq!(was.len(), is.len(), "{}: frames", name(input));
         let wrong = was.iter().zip(&is).filter(|(a, b)| a != b).count();
@@ -224,7 +238,9 @@ fn audio_that_starts_late_stays_late() {
         let (dir, _) = to(&input, container, "--preset ultrafast");
         let (a, b) = (Media::open(&input), Media::open(dir.path().join(container)));
         let gap = |m: &Media| m.audio(0)[0].pts - m.pts()[0];
-        assert!((gap(&a) - gap(&b)).abs() < 0.0011, "{container}: {} became {}", gap(&a), gap(&b));
+        // Raw audio becomes AAC in these two, whose first packet primes the decoder and is cut by the edit list.
+        let priming = if container == "out.mkv" { 0.0 } else { 1024.0 / 48000.0 };
+        assert!((0.0..priming + 0.0011).contains(&((gap(&a) - gap(&b)).max(0.0))), "{container}: {} became {}", gap(&a), gap(&b));
     }
 }
 
