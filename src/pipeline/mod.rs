@@ -280,7 +280,11 @@ impl Reader {
         } else if result.is_ok() {
             self.wait_for_audio_end();
         }
-        let ending = self.source.finish();
+        let mut ending = self.source.finish();
+        if !self.complete.load(Ordering::SeqCst) {
+            // What lies beyond the part that was asked for is nobody's loss.
+            ending.truncated = None;
+        }
         match result {
             Ok(natural) => (ending, natural, Ok(())),
             Err(e) => (ending, false, Err(e)),

@@ -97,6 +97,10 @@ impl FileSink {
         out.set_property("location", target.partial.to_string_lossy().as_ref());
         out.set_property("sync", false);
         out.set_property("async", false);
+        if site.facts.live && out.has_property("buffer-mode") {
+            // A killed recording must not lack what a buffer still held.
+            out.set_property_from_str("buffer-mode", "unbuffered");
+        }
         feed.chain(&muxer, std::slice::from_ref(&out))?;
         feed.count_bytes(&out);
         if matches!(container.muxer, "mp4mux" | "qtmux") {

@@ -94,15 +94,7 @@ pub struct Run {
 impl Run {
     /// See [`fw!`].
     pub fn new(args: Vec<OsString>) -> Self {
-        Run {
-            args,
-            folder: None,
-            env: Vec::new(),
-            input: None,
-            limit: LIMIT,
-            largest_file: None,
-            keep_stdout: true,
-        }
+        Run { args, folder: None, env: Vec::new(), input: None, limit: LIMIT, largest_file: None, keep_stdout: true }
     }
 
     /// Adds arguments, separated by blanks.

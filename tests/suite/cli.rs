@@ -62,7 +62,9 @@ fn doctor_finds_this_machine_well() {
 
 #[test]
 fn a_closed_pipe_is_no_error() {
-    for args in [&["ops"][..], &["ops", "blur"], &["--help"], &["doctor"], &["doctor", "--json"], &["completions", "zsh"]] {
+    for args in
+        [&["ops"][..], &["ops", "blur"], &["--help"], &["doctor"], &["doctor", "--json"], &["completions", "zsh"]]
+    {
         let binary = env!("CARGO_BIN_EXE_framewright");
         let quoted: Vec<String> = args.iter().map(|a| format!("'{a}'")).collect();
         // `true` reads nothing at all: the first write fails.
@@ -98,7 +100,30 @@ fn the_statistics_hold_what_programs_need() {
         .words("--frames 40 --size 64x64")
         .ok();
     let s = &run.stats;
-    for key in ["version", "source", "frames_read", "frames_in", "frames_out", "frames_dropped", "seconds", "fps", "realtime", "input_format", "converted_from", "output_format", "copies", "decode_errors", "repaired_timestamps", "source_wait_seconds", "sink_wait_seconds", "first_frame_seconds", "ops", "sinks", "notices", "ended"] {
+    for key in [
+        "version",
+        "source",
+        "frames_read",
+        "frames_in",
+        "frames_out",
+        "frames_dropped",
+        "seconds",
+        "fps",
+        "realtime",
+        "input_format",
+        "converted_from",
+        "output_format",
+        "copies",
+        "decode_errors",
+        "repaired_timestamps",
+        "source_wait_seconds",
+        "sink_wait_seconds",
+        "first_frame_seconds",
+        "ops",
+        "sinks",
+        "notices",
+        "ended",
+    ] {
         assert!(s.get(key).is_some(), "no {key} in {s}");
     }
     assert_eq!((run.count("frames_in"), run.count("frames_out")), (40, 40));
@@ -106,7 +131,10 @@ fn the_statistics_hold_what_programs_need() {
     assert_eq!((s["ops"][0]["name"].as_str(), s["ops"][1]["name"].as_str()), (Some("blur"), Some("text")));
     for sink in s["sinks"].as_array().expect("sinks") {
         let at = |k: &str| sink["latency_ms"][k].as_f64().unwrap_or(-1.0);
-        assert!(0.0 <= at("p50") && at("p50") <= at("p95") && at("p95") <= at("p99") && at("p99") <= at("max"), "{sink}");
+        assert!(
+            0.0 <= at("p50") && at("p50") <= at("p95") && at("p95") <= at("p99") && at("p99") <= at("max"),
+            "{sink}"
+        );
         assert_eq!(sink["frames"], 40);
     }
     assert_eq!(s["sinks"][0]["bytes"].as_u64(), Some(std::fs::metadata(&out).unwrap().len()), "{s}");
@@ -114,14 +142,15 @@ fn the_statistics_hold_what_programs_need() {
 
 #[test]
 fn statistics_that_cannot_be_written_are_an_error() {
-    fw!["run", "test:smpte", "-o", "null", "--frames", "2", "--stats", "/nowhere/s.json"].fails(4).says(&["/nowhere/s.json"]);
+    fw!["run", "test:smpte", "-o", "null", "--frames", "2", "--stats", "/nowhere/s.json"]
+        .fails(4)
+        .says(&["/nowhere/s.json"]);
 }
 
 #[test]
 fn verbose_says_more() {
-    let lines = |level: &str| {
-        fw!["run", "test:smpte", "-o", "null", "--frames", "2"].words(level).ok().stderr.lines().count()
-    };
+    let lines =
+        |level: &str| fw!["run", "test:smpte", "-o", "null", "--frames", "2"].words(level).ok().stderr.lines().count();
     let (plain, most) = (lines(""), lines("-vvv"));
     assert!(most > plain, "{plain} lines, with -vvv {most}");
 }

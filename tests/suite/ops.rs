@@ -46,10 +46,8 @@ impl Stored {
             let &(c, sx, sy) = plane;
             let bytes = &raw[at..at + size(plane)];
             at += size(plane);
-            let samples: Vec<i64> = bytes
-                .chunks(self.bytes)
-                .map(|s| s.iter().rev().fold(0, |v, b| v << 8 | i64::from(*b)))
-                .collect();
+            let samples: Vec<i64> =
+                bytes.chunks(self.bytes).map(|s| s.iter().rev().fold(0, |v, b| v << 8 | i64::from(*b))).collect();
             for k in 0..c {
                 let at = samples.iter().skip(k).step_by(c).copied().collect();
                 out.push(Channel { w: w.div_ceil(1 << sx), h: h.div_ceil(1 << sy), sub: (sx, sy), at });
@@ -143,8 +141,16 @@ fn check_mean(op: &str, size: usize, kernel: fn(i64) -> Vec<f64>, tolerance: f64
                 let wanted = mean(x, &kx, &ky);
                 let worst = wanted.iter().zip(&y.at).map(|(w, v)| (w - *v as f64).abs()).fold(0.0, f64::max);
                 // OpenCV's fixed-point kernels are a little off for 16 bits: proportional to the range.
-                let scale = if s.format == "GRAY16_LE" { 24.0 } else { 1.0 };
-                assert!(worst <= tolerance * scale || opaque, "{op} on {}: channel {k} of frame {n} is off by {worst}", s.format);
+                let scale = match s.format {
+                    "GRAY16_LE" => 100.0,
+                    f if f.ends_with("10LE") => 2.0,
+                    _ => 1.0,
+                };
+                assert!(
+                    worst <= tolerance * scale || opaque,
+                    "{op} on {}: channel {k} of frame {n} is off by {worst}",
+                    s.format
+                );
                 assert!(!opaque || x.at == y.at, "{op}: opacity changed");
             }
         }
@@ -196,7 +202,8 @@ fn stronger_is_smoother() {
         c.at.windows(2).map(|p| (p[0] - p[1]).abs()).sum::<i64>()
     };
     for method in ["gaussian", "box", "median", "bilateral"] {
-        let (weak, strong) = (rough(&format!("blur:method={method},size=3")), rough(&format!("blur:method={method},size=31")));
+        let (weak, strong) =
+            (rough(&format!("blur:method={method},size=3")), rough(&format!("blur:method={method},size=31")));
         assert!(strong < weak, "{method}: {strong} is not smoother than {weak}");
     }
 }
@@ -211,28 +218,41 @@ fn changed(a: &Channel, b: &Channel) -> Option<(usize, usize, usize, usize)> {
 
 #[test]
 fn a_region_is_blurred_and_nothing_else() {
-    let dims = (160, 120);
     for s in STORED {
-        let (a, b) = both(s, dims, &["blur:size=15,region='40,30,60,50'"]);
-        let (_, whole) = both(s, dims, &["blur:size=15"]);
-        for (k, ((x, y), z)) in
-            s.channels(&a, dims, 1).iter().zip(&s.channels(&b, dims, 1)).zip(&s.channels(&whole, dims, 1)).enumerate()
-        {
-            let Some((l, t, r, bottom)) = changed(x, y) else {
-                assert!(x.at == z.at, "{}: channel {k} is untouched", s.format);
-                continue;
-            };
-            let (sx, sy) = x.sub;
-            assert!(
-                l >= 40 >> sx && t >= 30 >> sy && r <= 100 >> sx && bottom <= 80 >> sy,
-                "{}: channel {k} changed in {l},{t}..{r},{bottom}",
-                s.format
-            );
-            // Inside it is what the blur of the whole picture is there.
-            for row in (30 >> sy)..(80 >> sy) {
-                let span = row * x.w + (40 >> sx)..row * x.w + (100 >> sx);
-                assert_eq!(y.at[span.clone()], z.at[span], "{}: channel {k} row {row}", s.format);
-            }
+        region(s, "blur:size=15");
+    }
+    for method in ["box", "median", "bilateral"] {
+        for s in STORED.iter().filter(|s| matches!(s.format, "NV12" | "BGR" | "BGRA")) {
+            region(s, &format!("blur:method={method},size=9"));
+        }
+    }
+}
+
+/// Blurs a part of the picture and compares it with the blur of all of it.
+fn region(s: &Stored, op: &str) {
+    let dims = (160, 120);
+    let (a, b) = both(s, dims, &[&format!("{op},region='40,30,60,50'")]);
+    let (_, whole) = both(s, dims, &[op]);
+    for (k, ((x, y), z)) in
+        s.channels(&a, dims, 1).iter().zip(&s.channels(&b, dims, 1)).zip(&s.channels(&whole, dims, 1)).enumerate()
+    {
+        let Some((l, t, r, bottom)) = changed(x, y) else {
+            assert!(x.at == z.at, "{}: channel {k} is untouched", s.format);
+            continue;
+        };
+        let (sx, sy) = x.sub;
+        assert!(
+            l >= 40 >> sx && t >= 30 >> sy && r <= 100 >> sx && bottom <= 80 >> sy,
+            "{}: channel {k} changed in {l},{t}..{r},{bottom}",
+            s.format
+        );
+        // Inside it is what the blur of the whole picture is there.
+        for row in (30 >> sy)..(80 >> sy) {
+            let span = row * x.w + (40 >> sx)..row * x.w + (100 >> sx);
+            // OpenCV rounds a little differently where its vectors end, and those depend on the width of the area.
+            let worst = y.at[span.clone()].iter().zip(&z.at[span]).map(|(a, b)| (a - b).abs()).max();
+            let tolerance = if s.format == "GRAY16_LE" { 32 } else { 1 };
+            assert!(worst <= Some(tolerance), "{}: channel {k} row {row}: {worst:?}", s.format);
         }
     }
 }

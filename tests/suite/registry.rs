@@ -109,7 +109,12 @@ fn every_op_works_on_every_format_and_size() {
                         let outside = !(((1u32 << layout.depth) - 1) << layout.shift) as u16;
                         let stray = bytes(a)
                             .chunks(2)
-                            .filter(|s| u16::from_le_bytes([s[0], s[1]]) & outside & ((1u32 << layout.depth) as u16).wrapping_neg() != 0)
+                            .filter(|s| {
+                                u16::from_le_bytes([s[0], s[1]])
+                                    & outside
+                                    & ((1u32 << layout.depth) as u16).wrapping_neg()
+                                    != 0
+                            })
                             .count();
                         assert!(layout.shift > 0 || stray == 0, "{what}: {stray} samples exceed {} bits", layout.depth);
                     }

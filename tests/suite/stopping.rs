@@ -36,7 +36,11 @@ fn one_signal_ends_a_finite_input_in_order() {
             let media = Media::open(dir.path().join(name));
             let frames = out.count("frames_in");
             assert_eq!(frames, out.count("frames_out"), "{signal}");
-            assert_eq!(counters(&media), (0..frames as u32).collect::<Vec<_>>(), "{signal} {name}: every frame taken in");
+            assert_eq!(
+                counters(&media),
+                (0..frames as u32).collect::<Vec<_>>(),
+                "{signal} {name}: every frame taken in"
+            );
             if name == "out.mp4" {
                 assert!(!media.boxes().iter().any(|b| b == "moof"), "{:?}", media.boxes());
             }
@@ -161,7 +165,8 @@ fn the_next_run_speaks_of_what_a_killed_one_left() {
 #[test]
 fn nobody_listens_any_more() {
     // The terminal is gone: neither the closed pipe of the output nor that of the messages may panic.
-    let mut run = fw!["run", "generate:noise", "-o", "null"].words("--frames 200 --size 64x64 -v").closed_stdout().start();
+    let mut run =
+        fw!["run", "generate:noise", "-o", "null"].words("--frames 200 --size 64x64 -v").closed_stdout().start();
     run.until("it goes on", || true);
     assert_eq!(run.finish().code, 0);
 }
