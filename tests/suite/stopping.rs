@@ -119,7 +119,7 @@ fn killed(name: &str, input: &str, words: &str) {
     if words.contains("--tone") {
         let audio = media.audio(0);
         let length = audio.last().map_or(0.0, |p| p.pts);
-        assert!(length >= 4.0 && length < 8.0, "{input}: audio to {length} s");
+        assert!((4.0..8.0).contains(&length), "{input}: audio to {length} s");
     }
 }
 
