@@ -239,17 +239,19 @@ fn nominal_rate(spec: &Spec) -> Spec {
     spec
 }
 
-/// The format to hand to the encoder where its own choice would make a file that many players cannot show: RGB and gray
-/// become 4:2:0. What is YUV already keeps its subsampling and depth.
+/// The format to hand to the encoder where its own choice would lose something, or make a file that many players cannot
+/// show: RGB and gray become 4:2:0, and stay RGB where the encoder is lossless. What is YUV keeps its subsampling and depth.
 fn working_format(info: &VideoInfo, chosen: &Chosen) -> Option<VideoFormat> {
     let known = chosen.known?;
     let f = info.format_info();
-    let wide = matches!(known.media, "video/x-h264" | "video/x-h265" | "video/x-vp9" | "video/x-av1");
-    if !wide || f.is_yuv() && !f.has_alpha() {
-        return None;
-    }
-    let deep = f.depth()[0] > 8 && known.media != "video/x-av1" && known.media != "video/x-vp9";
-    Some(if deep { VideoFormat::I42010le } else { VideoFormat::I420 })
+    let (deep, alpha) = (f.depth()[0] > 8, f.has_alpha());
+    let wanted = match known.media {
+        "video/x-ffv" if f.is_rgb() && !deep => if alpha { VideoFormat::Bgra } else { VideoFormat::Bgrx },
+        "video/x-h264" | "video/x-h265" if !f.is_yuv() && deep => VideoFormat::I42010le,
+        "video/x-h264" | "video/x-h265" | "video/x-vp9" | "video/x-vp8" | "video/x-av1" if !f.is_yuv() || alpha => VideoFormat::I420,
+        _ => return None,
+    };
+    (wanted != info.format()).then_some(wanted)
 }
 
 /// Title, date, place: what describes the content goes along, what describes the encoding does not.
