@@ -129,7 +129,15 @@ impl Feed {
             track.taps.get(tap).cloned().ok_or_else(|| Failure::failed("the audio has no tap for this sink"))?;
         let zero = zero.nseconds() as i64;
         let packet_duration = packet_duration(&track.caps);
-        self.lanes.push(Lane { source: source.clone(), packets, next: None, zero, packet_duration, ended: false, count: 0 });
+        self.lanes.push(Lane {
+            source: source.clone(),
+            packets,
+            next: None,
+            zero,
+            packet_duration,
+            ended: false,
+            count: 0,
+        });
         Ok(source.upcast())
     }
 
@@ -177,7 +185,7 @@ impl Feed {
         let by = e.src().map(|s| s.name().to_string()).unwrap_or_default();
         if error.matches(gstreamer::ResourceError::NoSpaceLeft) || debug.contains("No space left") {
             return Failure::output(format!("cannot write {}: no space left on the disk", self.name))
-                .fix("free some space; what is written so far plays");
+                .fix("free some space");
         }
         let text = redact(error.message());
         // filesink puts errno into the debug text only.

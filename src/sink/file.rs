@@ -34,8 +34,9 @@ pub struct FileSink {
     pad: Option<even::Padder>,
     detail: String,
     notices: Vec<String>,
-    /// x264enc, until the first frame has shown how early the stream starts.
+    /// The encoder where it may have to be told not to reorder: see [`limit_reordering`].
     reorders: Option<gstreamer::Element>,
+    started: bool,
     done: bool,
 }
 
@@ -101,11 +102,16 @@ impl FileSink {
         let detail = format!("{} in {}", chosen.detail, container.name);
         let iso = matches!(container.muxer, "mp4mux" | "qtmux");
         let reorders = Some(chosen.element).filter(|e| iso && e.has_property("bframes"));
-        let mut sink = FileSink { feed, target, pad, detail, notices, reorders, done: false };
-        if let Err(e) = sink.feed.start() {
-            return Err(sink.failed(e));
+        Ok(FileSink { feed, target, pad, detail, notices, reorders, started: false, done: false })
+    }
+
+    /// Starts with the first picture: how late it is decides how the encoder may be set up.
+    fn start(&mut self, first: &Delivery) -> Result<(), Failure> {
+        self.started = true;
+        if let Some(encoder) = &self.reorders {
+            limit_reordering(encoder, first);
         }
-        Ok(sink)
+        self.feed.start()
     }
 
     /// Says what is left on the disk.
@@ -124,8 +130,8 @@ impl FileSink {
 
 impl Sink for FileSink {
     fn write(&mut self, picture: &Delivery) -> Result<(), Failure> {
-        if let Some(encoder) = self.reorders.take() {
-            limit_reordering(&encoder, picture);
+        if !self.started {
+            self.start(picture).map_err(|e| self.failed(e))?;
         }
         let pushed = match &mut self.pad {
             Some(pad) => pad.pad(picture).and_then(|p| self.feed.push(&p)),
@@ -135,6 +141,11 @@ impl Sink for FileSink {
     }
 
     fn finish(&mut self, end: End) -> Result<(), Failure> {
+        if !self.started {
+            let what =
+                format!("nothing to write into {}: no frame was taken from the input", self.target.path.display());
+            return Err(self.failed(Failure::input(what).fix("--start, --end and --stride choose the frames")));
+        }
         let finished = self.feed.finish(end);
         finished.map_err(|e| self.failed(e))?;
         self.done = true;
@@ -168,7 +179,7 @@ impl Drop for FileSink {
 }
 
 /// The MP4 muxer forgets how late a stream starts when its first decoding time would lie before 0, as it does with
-/// B-frames and a start of less than two frames. Set before the encoder sees its first picture.
+/// B-frames and a start of less than two frames. Set before the encoder is started.
 fn limit_reordering(encoder: &gstreamer::Element, first: &Delivery) {
     let frame = first.duration.unwrap_or(gstreamer::ClockTime::from_mseconds(40));
     if !first.pts.is_zero() && first.pts < frame * 2 {
@@ -246,9 +257,17 @@ fn working_format(info: &VideoInfo, chosen: &Chosen) -> Option<VideoFormat> {
     let f = info.format_info();
     let (deep, alpha) = (f.depth()[0] > 8, f.has_alpha());
     let wanted = match known.media {
-        "video/x-ffv" if f.is_rgb() && !deep => if alpha { VideoFormat::Bgra } else { VideoFormat::Bgrx },
+        "video/x-ffv" if f.is_rgb() && !deep => {
+            if alpha {
+                VideoFormat::Bgra
+            } else {
+                VideoFormat::Bgrx
+            }
+        }
         "video/x-h264" | "video/x-h265" if !f.is_yuv() && deep => VideoFormat::I42010le,
-        "video/x-h264" | "video/x-h265" | "video/x-vp9" | "video/x-vp8" | "video/x-av1" if !f.is_yuv() || alpha => VideoFormat::I420,
+        "video/x-h264" | "video/x-h265" | "video/x-vp9" | "video/x-vp8" | "video/x-av1" if !f.is_yuv() || alpha => {
+            VideoFormat::I420
+        }
         _ => return None,
     };
     (wanted != info.format()).then_some(wanted)

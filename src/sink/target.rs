@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{SinkKind, SinkSettings, number_pattern};
 use crate::failure::Failure;
 use crate::source::Input;
+use crate::source::truncation::{self, Whole};
 
 /// A file that is being written beside its final place.
 #[derive(Debug)]
@@ -58,7 +59,13 @@ impl Target {
                 let _ = fs::remove_file(&self.partial);
                 None
             }
-            Ok(m) => Some(format!("what was written so far is in {} ({} bytes)", self.partial.display(), m.len())),
+            Ok(m) => {
+                let plays = match truncation::whole(&self.partial) {
+                    Whole::NoIndex => "; it broke off before its first index and does not play",
+                    _ => " and plays up to about its last second",
+                };
+                Some(format!("what was written so far is in {} ({} bytes){plays}", self.partial.display(), m.len()))
+            }
             Err(_) => None,
         }
     }
