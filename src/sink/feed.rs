@@ -129,7 +129,15 @@ impl Feed {
             track.taps.get(tap).cloned().ok_or_else(|| Failure::failed("the audio has no tap for this sink"))?;
         let zero = zero.nseconds() as i64;
         let packet_duration = packet_duration(&track.caps);
-        self.lanes.push(Lane { source: source.clone(), packets, next: None, zero, packet_duration, ended: false, count: 0 });
+        self.lanes.push(Lane {
+            source: source.clone(),
+            packets,
+            next: None,
+            zero,
+            packet_duration,
+            ended: false,
+            count: 0,
+        });
         Ok(source.upcast())
     }
 
