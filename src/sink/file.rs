@@ -246,9 +246,17 @@ fn working_format(info: &VideoInfo, chosen: &Chosen) -> Option<VideoFormat> {
     let f = info.format_info();
     let (deep, alpha) = (f.depth()[0] > 8, f.has_alpha());
     let wanted = match known.media {
-        "video/x-ffv" if f.is_rgb() && !deep => if alpha { VideoFormat::Bgra } else { VideoFormat::Bgrx },
+        "video/x-ffv" if f.is_rgb() && !deep => {
+            if alpha {
+                VideoFormat::Bgra
+            } else {
+                VideoFormat::Bgrx
+            }
+        }
         "video/x-h264" | "video/x-h265" if !f.is_yuv() && deep => VideoFormat::I42010le,
-        "video/x-h264" | "video/x-h265" | "video/x-vp9" | "video/x-vp8" | "video/x-av1" if !f.is_yuv() || alpha => VideoFormat::I420,
+        "video/x-h264" | "video/x-h265" | "video/x-vp9" | "video/x-vp8" | "video/x-av1" if !f.is_yuv() || alpha => {
+            VideoFormat::I420
+        }
         _ => return None,
     };
     (wanted != info.format()).then_some(wanted)
