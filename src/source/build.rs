@@ -45,7 +45,14 @@ struct Found {
     audio: Vec<AudioTrack>,
     notices: Vec<String>,
     complete: bool,
+    /// Audio streams that the other side says it will send, where it says so before it sends them.
+    announced: usize,
+    /// The run has begun: a track that comes now is too late for the outputs.
+    closed: bool,
 }
+
+/// How long the first picture waits for audio that is announced.
+const AUDIO_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Opens any input that GStreamer reads and waits for its first frame.
 pub fn open(
@@ -92,7 +99,9 @@ pub fn open(
         return Err(Failure::input(format!("cannot open {name}: the source does not start")));
     }
     let (spec, origin) = wait(&mut puller, &site, control)?;
-    let facts = facts(&puller, &site, input, settings, name, spec, origin);
+    let arrived = Instant::now();
+    site.wait_for_audio(arrived, control);
+    let facts = facts(&puller, &site, input, settings, name, spec, origin, arrived);
     let audio = std::mem::take(&mut site.found.lock().unwrap_or_else(|e| e.into_inner()).audio);
     Ok(Opened { facts, source: Box::new(puller), audio })
 }
@@ -154,6 +163,7 @@ fn facts(
     name: String,
     spec: Arc<crate::frame::Spec>,
     first: gstreamer::ClockTime,
+    arrived: Instant,
 ) -> Facts {
     let duration = site.pipeline.query_duration::<gstreamer::ClockTime>();
     let attached = site.attached.lock().unwrap_or_else(|e| e.into_inner()).clone();
@@ -173,6 +183,7 @@ fn facts(
     Facts {
         name,
         live: puller.live,
+        held: arrived.elapsed(),
         finite: limited || (by_nature && !puller.live),
         origin: if puller.live { first } else { gstreamer::ClockTime::ZERO },
         duration: if puller.live { None } else { duration },
@@ -188,10 +199,15 @@ fn decode(site: &Arc<Site>, uri: &str, settings: &SourceSettings) -> Result<(), 
     let bin = make("uridecodebin")?;
     let (uri, login) = without_login(uri);
     bin.set_property("uri", &uri);
-    let wish = settings.clone();
+    let (wish, weak) = (settings.clone(), Arc::downgrade(site));
     bin.connect("source-setup", false, move |v| {
         if let Ok(source) = v[1].get::<gstreamer::Element>() {
             network(&source, &wish, login.as_ref());
+            if let Some(site) = weak.upgrade()
+                && source.factory().is_some_and(|f| f.name() == "rtspsrc")
+            {
+                site.select(&source);
+            }
         }
         None
     });
@@ -251,6 +267,7 @@ impl Site {
                 attach(&self.pipeline, pad, &self.appsink, self.want.clone(), self.attached.clone());
                 return;
             }
+            Some("audio") if found.closed => log::warn!("an audio stream came too late: it is left out"),
             Some("video" | "image") => found.notices.push("more than one video stream: the first one is used".into()),
             Some("audio") => {
                 // Tapped even when nobody listens: "audio only" is worth saying.
@@ -271,6 +288,43 @@ impl Site {
             if let Some(p) = drain.static_pad("sink") {
                 let _ = pad.link(&p);
             }
+        }
+    }
+
+    /// Asks an RTSP server for video and, where an output wants it, audio; and notes how much of that it has.
+    fn select(self: &Arc<Self>, source: &gstreamer::Element) {
+        let weak = Arc::downgrade(self);
+        source.connect("select-stream", false, move |v| {
+            let caps = v[2].get::<gstreamer::Caps>().ok();
+            let media = caps.and_then(|c| c.structure(0)?.get::<String>("media").ok()).unwrap_or_default();
+            let Some(site) = weak.upgrade() else { return Some(false.to_value()) };
+            let mut found = site.found.lock().unwrap_or_else(|e| e.into_inner());
+            let wanted = match media.as_str() {
+                "audio" => site.taps > 0,
+                "application" => false,
+                _ => true,
+            };
+            found.announced += usize::from(wanted && media == "audio");
+            Some(wanted.to_value())
+        });
+    }
+
+    /// RTSP streams come one by one, each with its first packet, and audio often after the first picture.
+    fn wait_for_audio(&self, first: Instant, control: &Control) {
+        loop {
+            let mut found = self.found.lock().unwrap_or_else(|e| e.into_inner());
+            let missing = found.announced.saturating_sub(found.audio.len());
+            let late = first.elapsed() > AUDIO_PATIENCE;
+            if missing == 0 || late || found.complete || control.stopping() {
+                if missing > 0 && late {
+                    let seconds = AUDIO_PATIENCE.as_secs();
+                    found.notices.push(format!("audio is announced, but none came within {seconds} s: left out"));
+                }
+                found.closed = true;
+                return;
+            }
+            drop(found);
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 

@@ -16,6 +16,7 @@ mod pull;
 pub mod truncation;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gstreamer::ClockTime;
 
@@ -72,6 +73,8 @@ pub struct Facts {
     pub name: String,
     /// Frames come as the world makes them.
     pub live: bool,
+    /// How long the first frame was held back, while more of them gathered behind it.
+    pub held: Duration,
     /// It ends by itself.
     pub finite: bool,
     /// The time in the source that becomes 0 in the output: that of a live source's first frame.
