@@ -32,9 +32,10 @@ use report::Report;
 use select::{Selection, Verdict};
 use stats::{Counters, SinkStats, Summary};
 
-/// Frames between reader and ops. Live sources get more, so that a hiccup of the encoder costs no frame.
+/// Frames between reader and ops.
 const DEPTH: usize = 3;
-const LIVE_DEPTH: usize = 16;
+/// Bytes of frames there for live sources, so that a hiccup costs no frame.
+const LIVE_BYTES: u64 = 64 << 20;
 /// Bytes of frames that a recording of a live source may have waiting.
 const BACKLOG: u64 = 256 << 20;
 /// After a request to stop, work must show some progress at least this often.
@@ -121,7 +122,9 @@ fn start(settings: &Settings, control: &Control, progress: &mut dyn Progress) ->
     let tracks: Vec<AudioTrack> = opened.audio.into_iter().map(AudioTrack::without_taps).collect();
 
     let report = Report::new(&facts, &chain);
-    let (to_ops, from_reader) = bounded(if facts.live { LIVE_DEPTH } else { DEPTH });
+    let picture = spec.layout.visible_bytes(&spec.info).max(1);
+    let depth = if facts.live { ((LIVE_BYTES / picture) as usize).clamp(16, 128) } else { DEPTH };
+    let (to_ops, from_reader) = bounded(depth);
     let reader = Reader {
         source: opened.source,
         selection,

@@ -20,9 +20,10 @@ use gstreamer_video::VideoFormat;
 use super::attach::{Attached, Want, attach, offer_video_meta, sticky_tags};
 use super::audio::{self, Backlog};
 use super::locate::locate;
+use super::network::Remote;
 use super::pull::{Puller, Timeline};
 use super::{AudioTrack, Facts, Input, Opened, cameras};
-use crate::config::{RtspTransport, SourceSettings, did_you_mean};
+use crate::config::{SourceSettings, did_you_mean};
 use crate::control::Control;
 use crate::failure::Failure;
 use crate::gst::{make, missing};
@@ -84,9 +85,13 @@ pub fn open(
         found: Mutex::default(),
     });
     match input {
-        Input::File(path) => decode(&site, &locate(path.as_os_str())?.0, settings)?,
-        Input::Uri(uri) => decode(&site, uri, settings)?,
-        Input::Stdin => decode(&site, "fd://0", settings)?,
+        Input::File(path) => decode(&site, &locate(path.as_os_str())?.0)?,
+        Input::Uri(uri) => {
+            let remote = Arc::new(Remote::new(uri));
+            puller.remote = Some(remote.clone());
+            open_remote(&site, remote, settings)?;
+        }
+        Input::Stdin => decode(&site, "fd://0")?,
         Input::Camera(which) => camera(&site, which, settings)?,
         Input::Test(pattern) => test(&site, pattern, settings)?,
         Input::Pipeline(text) => user(&site, text)?,
@@ -195,14 +200,13 @@ fn facts(
     }
 }
 
-fn decode(site: &Arc<Site>, uri: &str, settings: &SourceSettings) -> Result<(), Failure> {
+/// A server: set up as soon as its element is there.
+fn open_remote(site: &Arc<Site>, remote: Arc<Remote>, settings: &SourceSettings) -> Result<(), Failure> {
     let bin = make("uridecodebin")?;
-    let (uri, login) = without_login(uri);
-    bin.set_property("uri", &uri);
-    let (wish, weak) = (settings.clone(), Arc::downgrade(site));
+    let (uri, wish, weak) = (remote.uri.clone(), settings.clone(), Arc::downgrade(site));
     bin.connect("source-setup", false, move |v| {
         if let Ok(source) = v[1].get::<gstreamer::Element>() {
-            network(&source, &wish, login.as_ref());
+            remote.setup(&source, &wish);
             if let Some(site) = weak.upgrade()
                 && source.factory().is_some_and(|f| f.name() == "rtspsrc")
             {
@@ -211,6 +215,15 @@ fn decode(site: &Arc<Site>, uri: &str, settings: &SourceSettings) -> Result<(), 
         }
         None
     });
+    decode_with(site, &bin, &uri)
+}
+
+fn decode(site: &Arc<Site>, uri: &str) -> Result<(), Failure> {
+    decode_with(site, &make("uridecodebin")?, uri)
+}
+
+fn decode_with(site: &Arc<Site>, bin: &gstreamer::Element, uri: &str) -> Result<(), Failure> {
+    bin.set_property("uri", uri);
     // Audio stays encoded: it goes to the output as it is.
     bin.connect("autoplug-continue", false, |v| {
         let (pad, caps) = (v[1].get::<gstreamer::Pad>(), v[2].get::<gstreamer::Caps>());
@@ -220,8 +233,8 @@ fn decode(site: &Arc<Site>, uri: &str, settings: &SourceSettings) -> Result<(), 
         };
         Some(go_on.to_value())
     });
-    decoders(site, &bin);
-    site.add(&bin)
+    decoders(site, bin);
+    site.add(bin)
 }
 
 /// Wires the signals that decodebin and uridecodebin share.
@@ -356,47 +369,6 @@ fn is_final_audio(pad: &gstreamer::Pad, caps: &gstreamer::Caps) -> bool {
         gstreamer::Rank::MARGINAL,
     );
     parser_before || !parsers.iter().any(|f| f.can_sink_any_caps(caps))
-}
-
-/// `scheme://user:password@rest` without what is secret, and the two apart.
-fn without_login(uri: &str) -> (String, Option<(String, String)>) {
-    let Ok(mut url) = url::Url::parse(uri) else { return (uri.to_owned(), None) };
-    if url.username().is_empty() && url.password().is_none() {
-        return (uri.to_owned(), None);
-    }
-    let plain = |s: &str| percent_encoding::percent_decode_str(s).decode_utf8_lossy().into_owned();
-    let login = (plain(url.username()), plain(url.password().unwrap_or("")));
-    match (url.set_username(""), url.set_password(None)) {
-        (Ok(()), Ok(())) => (url.to_string(), Some(login)),
-        _ => (uri.to_owned(), None),
-    }
-}
-
-/// Sets up network sources; the login goes in as properties so that no debug string holds it.
-fn network(source: &gstreamer::Element, settings: &SourceSettings, login: Option<&(String, String)>) {
-    let set = |name: &str, value: &str| {
-        if source.has_property(name) {
-            source.set_property_from_str(name, value);
-        }
-    };
-    if let Some((user, password)) = login {
-        set("user-id", user);
-        set("user-pw", password);
-    }
-    if source.factory().is_some_and(|f| f.name() == "rtspsrc") {
-        set("latency", &settings.latency.to_string());
-        set(
-            "protocols",
-            match settings.rtsp_transport {
-                RtspTransport::Tcp => "tcp",
-                RtspTransport::Udp => "udp",
-                RtspTransport::UdpMcast => "udp-mcast",
-                RtspTransport::Http => "http",
-            },
-        );
-        // Microseconds without an answer before it gives up.
-        set("tcp-timeout", &(settings.timeout.0.nseconds() / 1000).to_string());
-    }
 }
 
 fn camera(site: &Arc<Site>, which: &str, settings: &SourceSettings) -> Result<(), Failure> {

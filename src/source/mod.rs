@@ -12,7 +12,9 @@ mod gif;
 mod images;
 mod input;
 pub mod locate;
+mod network;
 mod pull;
+mod settle;
 pub mod truncation;
 
 use std::sync::Arc;
