@@ -57,7 +57,7 @@ impl FileSink {
         let chosen = encoder::choose(settings, container, &site.spec.info, site.facts.live)?;
         let (spec, pad) = even::fit(site.spec, &chosen, &mut notices)?;
         let spec = Arc::new(nominal_rate(&whole_color(&spec)));
-        let mut feed = Feed::new(&spec, &settings.label())?;
+        let mut feed = Feed::new(&spec, &settings.label(), site.facts.live)?;
         let target = Target::new(path, settings.overwrite)?;
         let muxer = muxer(container, site)?;
         feed.add(&muxer)?;
@@ -165,7 +165,7 @@ impl Sink for FileSink {
     }
 
     fn notices(&self) -> Vec<String> {
-        self.notices.clone()
+        self.notices.iter().chain(self.feed.notices()).cloned().collect()
     }
 }
 

@@ -71,6 +71,15 @@ impl Target {
     }
 }
 
+impl Drop for Target {
+    /// What never got a byte is no remains.
+    fn drop(&mut self) {
+        if fs::metadata(&self.partial).is_ok_and(|m| m.len() == 0) {
+            let _ = fs::remove_file(&self.partial);
+        }
+    }
+}
+
 /// Checks all outputs before anything is opened: folder there and writable, nothing overwritten unasked, the input not
 /// among them, no name twice.
 pub fn preflight(sinks: &[SinkSettings], input: &Input) -> Result<(), Failure> {
@@ -156,6 +165,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a b%.mp4");
         let (a, b) = (Target::new(&path, false).unwrap(), Target::new(&path, false).unwrap());
+        let empty = Target::new(&path, false).unwrap();
+        let never_written = empty.partial.clone();
+        drop(empty);
+        assert!(!never_written.exists());
         assert_ne!(a.partial, b.partial);
         assert_eq!(a.partial.extension().unwrap(), "mp4");
         fs::write(&a.partial, b"x").unwrap();

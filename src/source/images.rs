@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use gstreamer::{ClockTime, Fraction};
 use gstreamer_video::{VideoFormat, VideoInfo};
 use opencv::core::{self as cv, Mat};
@@ -57,6 +59,7 @@ pub fn open(files: &[PathBuf], settings: &SourceSettings) -> Result<Opened, Fail
     let facts = Facts {
         name,
         live: false,
+        held: Duration::ZERO,
         finite: true,
         origin: ClockTime::ZERO,
         duration: Some(pts(count, fps)),

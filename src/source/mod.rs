@@ -1,4 +1,4 @@
-//! Where frames come from: one file per kind of source. All that decode end in [`pull::Puller`]; the rest make frames
+//! Where frames come from: one file per kind of source. All that decode end in `pull::Puller`; the rest make frames
 //! themselves.
 
 mod attach;
@@ -12,10 +12,13 @@ mod gif;
 mod images;
 mod input;
 pub mod locate;
+mod network;
 mod pull;
+mod settle;
 pub mod truncation;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gstreamer::ClockTime;
 
@@ -72,6 +75,8 @@ pub struct Facts {
     pub name: String,
     /// Frames come as the world makes them.
     pub live: bool,
+    /// How long the first frame was held back, while more of them gathered behind it.
+    pub held: Duration,
     /// It ends by itself.
     pub finite: bool,
     /// The time in the source that becomes 0 in the output: that of a live source's first frame.
