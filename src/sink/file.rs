@@ -37,6 +37,12 @@ pub struct FileSink {
     /// The encoder where it may have to be told not to reorder: see [`limit_reordering`].
     reorders: Option<gstreamer::Element>,
     started: bool,
+    /// For containers without timestamps: length of a frame as the file will have it, in ns.
+    steady: Option<f64>,
+    first: Option<gstreamer::ClockTime>,
+    frames: u64,
+    /// Of the finished file.
+    size: Option<u64>,
     done: bool,
 }
 
@@ -70,7 +76,9 @@ impl FileSink {
                 gstreamer::Caps::builder("video/x-raw").field("format", format.to_str().as_str()).build(),
             );
             chain.push(filter);
-            notices.push(format!("converted from {} to {format} for the encoder", spec.info.format()));
+            if !(spec.layout.rgb && matches!(format, VideoFormat::Bgra | VideoFormat::Bgrx)) {
+                notices.push(format!("converted from {} to {format} for the encoder", spec.info.format()));
+            }
         }
         chain.push(chosen.element.clone());
         if let Some(parser) = chosen.known.and_then(|k| k.parser).filter(|p| has(p)) {
@@ -81,10 +89,6 @@ impl FileSink {
         let source = feed.video().clone();
         feed.chain(&source, &chain)
             .map_err(|f| f.fix(format!("{} may not go into {}", chosen.detail, container.name)))?;
-        if container.no_timestamps && site.spec.info.fps().numer() == 0 {
-            notices
-                .push(format!("{} keeps no timestamps: the variable frame rate of the input is lost", container.name));
-        }
         let tracks = if settings.audio { site.audio } else { &[] };
         for track in tracks {
             audio::connect(&mut feed, track, site, container, &muxer, &mut notices)?;
@@ -102,7 +106,10 @@ impl FileSink {
         let detail = format!("{} in {}", chosen.detail, container.name);
         let iso = matches!(container.muxer, "mp4mux" | "qtmux");
         let reorders = Some(chosen.element).filter(|e| iso && e.has_property("bframes"));
-        Ok(FileSink { feed, target, pad, detail, notices, reorders, started: false, done: false })
+        let fps = spec.info.fps();
+        let steady = container.no_timestamps.then(|| 1e9 * f64::from(fps.denom()) / f64::from(fps.numer().max(1)));
+        let (first, frames, size, started, done) = (None, 0, None, false, false);
+        Ok(FileSink { feed, target, pad, detail, notices, reorders, started, steady, first, frames, size, done })
     }
 
     /// Starts with the first picture: how late it is decides how the encoder may be set up.
@@ -133,6 +140,19 @@ impl Sink for FileSink {
         if !self.started {
             self.start(picture).map_err(|e| self.failed(e))?;
         }
+        let first = *self.first.get_or_insert(picture.pts);
+        let shown = picture.pts.saturating_sub(first).nseconds() as f64;
+        if let Some(length) = self.steady.filter(|l| (shown - self.frames as f64 * l).abs() > l / 2.0) {
+            self.steady = None;
+            self.notices.push(format!(
+                "this container keeps no timestamps: the variable frame rate of the input is lost (frame {} is at {:.3} s, \
+                 and will be shown at {:.3} s)",
+                self.frames,
+                shown / 1e9,
+                self.frames as f64 * length / 1e9
+            ));
+        }
+        self.frames += 1;
         let pushed = match &mut self.pad {
             Some(pad) => pad.pad(picture).and_then(|p| self.feed.push(&p)),
             None => self.feed.push(picture),
@@ -142,14 +162,22 @@ impl Sink for FileSink {
 
     fn finish(&mut self, end: End) -> Result<(), Failure> {
         if !self.started {
-            let what =
-                format!("nothing to write into {}: no frame was taken from the input", self.target.path.display());
-            return Err(self.failed(Failure::input(what).fix("--start, --end and --stride choose the frames")));
+            // No picture came: there is nothing to put in place, and the run says why.
+            self.done = true;
+            self.target.abandon();
+            return Ok(());
         }
         let finished = self.feed.finish(end);
         finished.map_err(|e| self.failed(e))?;
         self.done = true;
-        self.target.commit()
+        if self.frames == 0 {
+            // A video without a frame is no video.
+            let _ = std::fs::remove_file(&self.target.partial);
+            return Ok(());
+        }
+        self.target.commit()?;
+        self.size = std::fs::metadata(&self.target.path).ok().map(|m| m.len());
+        Ok(())
     }
 
     fn detail(&self) -> String {
@@ -157,7 +185,8 @@ impl Sink for FileSink {
     }
 
     fn bytes(&self) -> u64 {
-        self.feed.bytes.load(Ordering::Relaxed)
+        // Less than what went to the disk, parts of which are replaced at the end.
+        self.size.unwrap_or_else(|| self.feed.bytes.load(Ordering::Relaxed))
     }
 
     fn audio_packets(&self) -> Vec<u64> {
