@@ -16,6 +16,15 @@ pub fn print(text: &str) -> Result<ControlFlow<()>, Failure> {
     }
 }
 
+/// `eprintln!` that does not panic: nobody may be left to read standard error, as after a hangup, and that must not end a
+/// recording.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _ = ::std::io::Write::write_fmt(&mut ::std::io::stderr().lock(), format_args!("{}\n", format_args!($($text)*)));
+    }};
+}
+pub(crate) use say;
+
 /// Writes `value` as indented JSON and a newline.
 pub fn print_json(value: &impl serde::Serialize) -> Result<ControlFlow<()>, Failure> {
     let mut text = serde_json::to_string_pretty(value).map_err(Failure::failed)?;

@@ -12,6 +12,7 @@ mod summary;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
 
@@ -92,10 +93,19 @@ fn log_to_stderr(quiet: bool, verbose: u8) {
 /// SIGINT, SIGTERM and SIGHUP: once to stop in order, twice to stop at once.
 fn listen(control: &Control) -> Result<(), Failure> {
     let control = control.clone();
-    ctrlc::set_handler(move || match control.signal() {
-        1 => eprintln!("\nstopping: writing what was taken in (again to stop at once)"),
-        _ => {
-            eprintln!("stopped at once: unfinished outputs stay beside their places as NAME.partial-N.EXT");
+    let mut first = None;
+    ctrlc::set_handler(move || {
+        // `timeout` and some supervisors signal a process and then its group: that is one request.
+        if first.is_some_and(|t: Instant| t.elapsed() < Duration::from_millis(100)) {
+            return;
+        }
+        first.get_or_insert_with(Instant::now);
+        // Nobody may be left to read it: after a hangup standard error is gone.
+        let mut err = std::io::stderr();
+        if control.signal() == 1 {
+            let _ = writeln!(err, "\nstopping: writing what was taken in (again to stop at once)");
+        } else {
+            let _ = writeln!(err, "stopped at once: unfinished outputs stay beside their places as NAME.partial-N.EXT");
             std::process::exit(Class::Stopped as i32);
         }
     })

@@ -95,9 +95,9 @@ pub fn run(args: Args) -> Result<(), Failure> {
         }
         let Some(failure) = failure else { continue };
         if many {
-            eprintln!("error: {failure}");
+            term::say!("error: {failure}");
             if let Some(fix) = &failure.fix {
-                eprintln!("fix: {fix}");
+                term::say!("fix: {fix}");
             }
         }
         failures.push(failure);

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::pipeline::Progress;
 use crate::pipeline::stats::Counters;
 use crate::source::Facts;
+use crate::term::say;
 
 /// Seconds between plain lines.
 const PLAIN_EVERY: u64 = 10;
@@ -35,7 +36,7 @@ impl Progress for Terminal {
             return;
         }
         let info = &facts.spec.info;
-        eprintln!(
+        say!(
             "{}: {}x{} {}{}",
             facts.name,
             info.width(),
@@ -79,7 +80,7 @@ impl Progress for Terminal {
                 .filter(|t| *t >= frames && *t > 0)
                 .map(|t| format!("/{t} ({} %)", frames * 100 / t))
                 .unwrap_or_default();
-            eprintln!("{frames}{of} frames, {fps:.1} fps, {speed:.2}x real time");
+            say!("{frames}{of} frames, {fps:.1} fps, {speed:.2}x real time");
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a run says at its end, on standard error.
 
 use crate::pipeline::stats::Summary;
+use crate::term::say;
 
 /// Prints the summary for people.
 pub fn print(s: &Summary) {
@@ -8,15 +9,15 @@ pub fn print(s: &Summary) {
     if s.frames_dropped > 0 {
         line += &format!(", {} dropped before the ops", s.frames_dropped);
     }
-    eprintln!("{line}; {:.1} s, {:.1} fps, {:.2}x real time", s.seconds, s.fps, s.realtime);
+    say!("{line}; {:.1} s, {:.1} fps, {:.2}x real time", s.seconds, s.fps, s.realtime);
     let converted = s.converted_from.as_ref().map(|f| format!(" (converted from {f})")).unwrap_or_default();
     let after = if s.output_format == s.input_format { String::new() } else { format!(" -> {}", s.output_format) };
-    eprintln!("  format  {}{converted}{after}", s.input_format);
+    say!("  format  {}{converted}{after}", s.input_format);
     let per_frame = |seconds: f64| seconds * 1000.0 / s.frames_out.max(1) as f64;
     let mut stages = vec![format!("source {:.2}", per_frame(s.source_wait_seconds))];
     stages.extend(s.ops.iter().map(|o| format!("{} {:.2}", o.name, per_frame(o.seconds))));
     stages.push(format!("waiting for outputs {:.2}", per_frame(s.sink_wait_seconds)));
-    eprintln!("  ms/frame  {}; copies {}", stages.join(", "), s.copies);
+    say!("  ms/frame  {}; copies {}", stages.join(", "), s.copies);
     for k in &s.sinks {
         let mut line = format!("  {}: {} frames", k.name, k.frames);
         if !k.audio_packets.is_empty() {
@@ -35,14 +36,14 @@ pub fn print(s: &Summary) {
         if let Some(e) = &k.error {
             line += &format!(" FAILED: {e}");
         }
-        eprintln!("{line}");
-        k.notices.iter().for_each(|n| eprintln!("    note: {n}"));
+        say!("{line}");
+        k.notices.iter().for_each(|n| say!("    note: {n}"));
     }
-    s.notices.iter().for_each(|n| eprintln!("  note: {n}"));
+    s.notices.iter().for_each(|n| say!("  note: {n}"));
     if s.decode_errors > 0 {
-        eprintln!("  note: the decoder complained {} times: the input is damaged in places", s.decode_errors);
+        say!("  note: the decoder complained {} times: the input is damaged in places", s.decode_errors);
     }
     if s.repaired_timestamps > 0 {
-        eprintln!("  note: {} timestamps were missing or ran backwards and were repaired", s.repaired_timestamps);
+        say!("  note: {} timestamps were missing or ran backwards and were repaired", s.repaired_timestamps);
     }
 }

@@ -32,9 +32,10 @@ use report::Report;
 use select::{Selection, Verdict};
 use stats::{Counters, SinkStats, Summary};
 
-/// Frames between reader and ops. Live sources get more, so that a hiccup of the encoder costs no frame.
+/// Frames between reader and ops.
 const DEPTH: usize = 3;
-const LIVE_DEPTH: usize = 16;
+/// Bytes of frames there for live sources, so that a hiccup costs no frame.
+const LIVE_BYTES: u64 = 64 << 20;
 /// Bytes of frames that a recording of a live source may have waiting.
 const BACKLOG: u64 = 256 << 20;
 /// After a request to stop, work must show some progress at least this often.
@@ -120,17 +121,19 @@ fn start(settings: &Settings, control: &Control, progress: &mut dyn Progress) ->
             sink::writer::serve(name, sink, &frames, &dropped, &counters, &complete, &alive, started, &first)
         })?);
     }
-    // Only the sinks hold taps from here on: a track nobody wants is not kept.
-    let tracks: Vec<AudioTrack> = opened.audio.iter().map(|t| AudioTrack { taps: Vec::new(), ..t.clone() }).collect();
-    drop(opened.audio);
+    let tracks: Vec<AudioTrack> = opened.audio.into_iter().map(AudioTrack::without_taps).collect();
 
     let report = Report::new(&facts, &chain);
-    let (to_ops, from_reader) = bounded(if facts.live { LIVE_DEPTH } else { DEPTH });
+    let picture = spec.layout.visible_bytes(&spec.info).max(1);
+    let depth = if facts.live { ((LIVE_BYTES / picture) as usize).clamp(16, 128) } else { DEPTH };
+    let (to_ops, from_reader) = bounded(depth);
     let reader = Reader {
         source: opened.source,
         selection,
         spec: (settings.source.stride > 1).then_some(spec),
         live: facts.live,
+        // Four times real time is what working off a few seconds may take.
+        lossless_until: Instant::now() + facts.held * 4,
         oldest: from_reader.clone(),
         tracks,
         zero: zero.nseconds() as i64,
@@ -227,6 +230,8 @@ struct Reader {
     /// The spec with the frame rate that a stride leaves.
     spec: Option<Arc<crate::frame::Spec>>,
     live: bool,
+    /// Until then frames of a live source that gathered before the start are worked off, and none is dropped.
+    lossless_until: Instant,
     oldest: Receiver<Frame>,
     tracks: Vec<AudioTrack>,
     zero: i64,
@@ -297,7 +302,7 @@ impl Reader {
             if !self.ops_alive.load(Ordering::SeqCst) {
                 return false;
             }
-            if !self.live {
+            if !self.live || Instant::now() < self.lossless_until {
                 match out.send_timeout(frame, Duration::from_millis(100)) {
                     Ok(()) => return true,
                     Err(e) => frame = e.into_inner(),

@@ -21,7 +21,7 @@ pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Tail, Failure> {
         return Err(Failure::output("there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set")
             .fix("-o FILE.mp4 writes a file, -o null only measures; over ssh use ssh -X; headless use xvfb-run"));
     }
-    let feed = Feed::new(site.spec, "display")?;
+    let feed = Feed::new(site.spec, "display", site.facts.live)?;
     let sync = !site.facts.live;
     let window = make("autovideosink")?;
     window.set_property("sync", sync);

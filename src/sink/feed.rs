@@ -23,6 +23,10 @@ const DEPTH: u64 = 2;
 /// An output that neither takes a picture nor writes a byte for so long is dead.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A track that is so far behind the picture has fallen silent. A muxer waits for every track, so that nothing at all would be
+/// written any more; no muxer of GStreamer 1.22 goes by gap events.
+const SILENCE: Duration = Duration::from_secs(5);
+
 /// A running sink pipeline and its ways in.
 pub struct Feed {
     pipeline: gstreamer::Pipeline,
@@ -30,6 +34,8 @@ pub struct Feed {
     room: Arc<(Mutex<()>, Condvar)>,
     lanes: Vec<Lane>,
     name: String,
+    live: bool,
+    notices: Vec<String>,
     /// Bytes that reached the last element.
     pub bytes: Arc<AtomicU64>,
     end: ClockTime,
@@ -44,13 +50,15 @@ pub struct Lane {
     zero: i64,
     packet_duration: Option<ClockTime>,
     ended: bool,
+    /// Output time up to which packets were handed over, in nanoseconds.
+    reached: i64,
     /// Packets handed over.
     pub count: u64,
 }
 
 impl Feed {
     /// An appsrc for `spec` in a new pipeline, nothing linked yet.
-    pub fn new(spec: &Spec, name: &str) -> Result<Self, Failure> {
+    pub fn new(spec: &Spec, name: &str, live: bool) -> Result<Self, Failure> {
         let caps = match &spec.caps {
             Some(caps) => caps.clone(),
             None => spec.info.to_caps().map_err(|e| Failure::failed(format!("{name}: {e}")))?,
@@ -81,6 +89,8 @@ impl Feed {
             room,
             lanes: Vec::new(),
             name: name.to_owned(),
+            live,
+            notices: Vec::new(),
             bytes: Arc::default(),
             end: ClockTime::ZERO,
             over: false,
@@ -136,6 +146,7 @@ impl Feed {
             zero,
             packet_duration,
             ended: false,
+            reached: 0,
             count: 0,
         });
         Ok(source.upcast())
@@ -185,7 +196,7 @@ impl Feed {
         let by = e.src().map(|s| s.name().to_string()).unwrap_or_default();
         if error.matches(gstreamer::ResourceError::NoSpaceLeft) || debug.contains("No space left") {
             return Failure::output(format!("cannot write {}: no space left on the disk", self.name))
-                .fix("free some space; what is written so far plays");
+                .fix("free some space");
         }
         let text = redact(error.message());
         // filesink puts errno into the debug text only.
@@ -210,18 +221,39 @@ impl Feed {
         self.end = picture.pts + picture.duration.unwrap_or(ClockTime::ZERO);
         let end = self.end.nseconds() as i64;
         self.lanes.iter_mut().for_each(|lane| lane.feed(end));
+        if self.live {
+            self.end_silent_lanes();
+        }
         Ok(())
     }
 
-    fn wait_for_room(&self) -> Result<(), Failure> {
+    /// Ends the tracks that fell silent, so that the others are written.
+    fn end_silent_lanes(&mut self) {
+        let horizon = self.end.nseconds() as i64 - SILENCE.as_nanos() as i64;
+        for lane in self.lanes.iter_mut().filter(|l| !l.ended && l.next.is_none() && l.reached < horizon) {
+            lane.end();
+            let at = lane.reached as f64 / 1e9;
+            let notice = format!("an audio track delivers nothing after {at:.3} s: it ends there, the picture goes on");
+            log::warn!("{}: {notice}", self.name);
+            self.notices.push(notice);
+        }
+    }
+
+    fn wait_for_room(&mut self) -> Result<(), Failure> {
         let (mut since, mut bytes) = (Instant::now(), self.bytes.load(Ordering::Relaxed));
-        let mut guard = self.room.0.lock().unwrap_or_else(|e| e.into_inner());
+        let room = self.room.clone();
+        let mut guard = room.0.lock().unwrap_or_else(|e| e.into_inner());
         while self.video.current_level_buffers() >= DEPTH {
-            guard = self.room.1.wait_timeout(guard, Duration::from_millis(20)).unwrap_or_else(|e| e.into_inner()).0;
+            guard = room.1.wait_timeout(guard, Duration::from_millis(20)).unwrap_or_else(|e| e.into_inner()).0;
             self.check()?;
             let now = self.bytes.load(Ordering::Relaxed);
             if now != bytes {
                 (since, bytes) = (Instant::now(), now);
+            }
+            if since.elapsed() > SILENCE && self.lanes.iter().any(|l| !l.ended) {
+                drop(guard);
+                self.end_silent_lanes();
+                guard = room.0.lock().unwrap_or_else(|e| e.into_inner());
             }
             if since.elapsed() > PATIENCE {
                 return Err(Failure::output(format!(
@@ -255,9 +287,7 @@ impl Feed {
             self.check()?;
             std::thread::sleep(Duration::from_millis(2));
         }
-        for lane in &self.lanes {
-            let _ = lane.source.end_of_stream();
-        }
+        self.lanes.iter_mut().for_each(Lane::end);
         let _ = self.video.end_of_stream();
         let Some(bus) = self.pipeline.bus() else { return Ok(()) };
         let (mut since, mut bytes) = (Instant::now(), self.bytes.load(Ordering::Relaxed));
@@ -292,6 +322,11 @@ impl Feed {
         }
     }
 
+    /// What befell the stream and should be said.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
     /// Audio packets handed over, by track.
     pub fn audio_packets(&self) -> Vec<u64> {
         self.lanes.iter().map(|l| l.count).collect()
@@ -320,20 +355,26 @@ fn packet_duration(caps: &gstreamer::Caps) -> Option<ClockTime> {
 impl Lane {
     /// Hands over what belongs before `limit` (output time, ns), and takes in no more than one packet beyond.
     fn feed(&mut self, limit: i64) {
-        loop {
+        while !self.ended {
             let packet = match self.next.take().map_or_else(|| self.packets.try_recv(), Ok) {
                 Ok(p) => p,
                 Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => {
-                    self.ended = true;
-                    return;
-                }
+                Err(TryRecvError::Disconnected) => return self.end(),
             };
             if packet.time - self.zero >= limit {
                 self.next = Some(packet);
                 return;
             }
             self.push(packet);
+        }
+    }
+
+    /// The track is over: the muxer need not wait for it, and what still comes goes nowhere.
+    fn end(&mut self) {
+        if !self.ended {
+            self.ended = true;
+            self.packets = crossbeam_channel::never();
+            let _ = self.source.end_of_stream();
         }
     }
 
@@ -344,6 +385,7 @@ impl Lane {
             return;
         }
         let mut buffer = packet.buffer;
+        self.reached = time + buffer.duration().map_or(0, |d| d.nseconds() as i64);
         let b = buffer.make_mut();
         b.set_pts(ClockTime::from_nseconds(time.max(0) as u64));
         b.set_dts(ClockTime::NONE);

@@ -34,8 +34,9 @@ pub struct FileSink {
     pad: Option<even::Padder>,
     detail: String,
     notices: Vec<String>,
-    /// x264enc, until the first frame has shown how early the stream starts.
+    /// The encoder where it may have to be told not to reorder: see [`limit_reordering`].
     reorders: Option<gstreamer::Element>,
+    started: bool,
     /// For containers without timestamps: length of a frame as the file will have it, in ns.
     steady: Option<f64>,
     first: Option<gstreamer::ClockTime>,
@@ -62,7 +63,7 @@ impl FileSink {
         let chosen = encoder::choose(settings, container, &site.spec.info, site.facts.live)?;
         let (spec, pad) = even::fit(site.spec, &chosen, &mut notices)?;
         let spec = Arc::new(nominal_rate(&whole_color(&spec)));
-        let mut feed = Feed::new(&spec, &settings.label())?;
+        let mut feed = Feed::new(&spec, &settings.label(), site.facts.live)?;
         let target = Target::new(path, settings.overwrite)?;
         let muxer = muxer(container, site)?;
         feed.add(&muxer)?;
@@ -111,12 +112,17 @@ impl FileSink {
         let reorders = Some(chosen.element).filter(|e| iso && e.has_property("bframes"));
         let fps = spec.info.fps();
         let steady = container.no_timestamps.then(|| 1e9 * f64::from(fps.denom()) / f64::from(fps.numer().max(1)));
-        let (first, frames, size, done) = (None, 0, None, false);
-        let mut sink = FileSink { feed, target, pad, detail, notices, reorders, steady, first, frames, size, done };
-        if let Err(e) = sink.feed.start() {
-            return Err(sink.failed(e));
+        let (first, frames, size, started, done) = (None, 0, None, false, false);
+        Ok(FileSink { feed, target, pad, detail, notices, reorders, started, steady, first, frames, size, done })
+    }
+
+    /// Starts with the first picture: how late it is decides how the encoder may be set up.
+    fn start(&mut self, first: &Delivery) -> Result<(), Failure> {
+        self.started = true;
+        if let Some(encoder) = &self.reorders {
+            limit_reordering(encoder, first);
         }
-        Ok(sink)
+        self.feed.start()
     }
 
     /// Says what is left on the disk.
@@ -135,8 +141,8 @@ impl FileSink {
 
 impl Sink for FileSink {
     fn write(&mut self, picture: &Delivery) -> Result<(), Failure> {
-        if let Some(encoder) = self.reorders.take() {
-            limit_reordering(&encoder, picture);
+        if !self.started {
+            self.start(picture).map_err(|e| self.failed(e))?;
         }
         let first = *self.first.get_or_insert(picture.pts);
         let shown = picture.pts.saturating_sub(first).nseconds() as f64;
@@ -159,6 +165,12 @@ impl Sink for FileSink {
     }
 
     fn finish(&mut self, end: End) -> Result<(), Failure> {
+        if !self.started {
+            // No picture came: there is nothing to put in place, and the run says why.
+            self.done = true;
+            self.target.abandon();
+            return Ok(());
+        }
         let finished = self.feed.finish(end);
         finished.map_err(|e| self.failed(e))?;
         self.done = true;
@@ -186,7 +198,7 @@ impl Sink for FileSink {
     }
 
     fn notices(&self) -> Vec<String> {
-        self.notices.clone()
+        self.notices.iter().chain(self.feed.notices()).cloned().collect()
     }
 }
 
@@ -200,7 +212,7 @@ impl Drop for FileSink {
 }
 
 /// The MP4 muxer forgets how late a stream starts when its first decoding time would lie before 0, as it does with
-/// B-frames and a start of less than two frames. Set before the encoder sees its first picture.
+/// B-frames and a start of less than two frames. Set before the encoder is started.
 fn limit_reordering(encoder: &gstreamer::Element, first: &Delivery) {
     let frame = first.duration.unwrap_or(gstreamer::ClockTime::from_mseconds(40));
     if !first.pts.is_zero() && first.pts < frame * 2 {
@@ -271,20 +283,27 @@ fn nominal_rate(spec: &Spec) -> Spec {
     spec
 }
 
-/// The format to hand to the encoder where its own choice would make a file that many players cannot show: RGB and gray
-/// become 4:2:0. What is YUV already keeps its subsampling and depth. FFV1 is lossless: RGB must stay RGB there.
+/// The format to hand to the encoder where its own choice would lose something, or make a file that many players cannot
+/// show: RGB and gray become 4:2:0, and stay RGB where the encoder is lossless. What is YUV keeps its subsampling and depth.
 fn working_format(info: &VideoInfo, chosen: &Chosen) -> Option<VideoFormat> {
     let known = chosen.known?;
     let f = info.format_info();
-    if known.media == "video/x-ffv" && f.is_rgb() && f.depth()[0] == 8 {
-        return Some(if f.has_alpha() { VideoFormat::Bgra } else { VideoFormat::Bgrx });
-    }
-    let wide = matches!(known.media, "video/x-h264" | "video/x-h265" | "video/x-vp9" | "video/x-av1");
-    if !wide || f.is_yuv() && !f.has_alpha() {
-        return None;
-    }
-    let deep = f.depth()[0] > 8 && known.media != "video/x-av1" && known.media != "video/x-vp9";
-    Some(if deep { VideoFormat::I42010le } else { VideoFormat::I420 })
+    let (deep, alpha) = (f.depth()[0] > 8, f.has_alpha());
+    let wanted = match known.media {
+        "video/x-ffv" if f.is_rgb() && !deep => {
+            if alpha {
+                VideoFormat::Bgra
+            } else {
+                VideoFormat::Bgrx
+            }
+        }
+        "video/x-h264" | "video/x-h265" if !f.is_yuv() && deep => VideoFormat::I42010le,
+        "video/x-h264" | "video/x-h265" | "video/x-vp9" | "video/x-vp8" | "video/x-av1" if !f.is_yuv() || alpha => {
+            VideoFormat::I420
+        }
+        _ => return None,
+    };
+    (wanted != info.format()).then_some(wanted)
 }
 
 /// Title, date, place: what describes the content goes along, what describes the encoding does not.

@@ -46,7 +46,7 @@ impl ImageSink {
             // Fast: the files are a little larger, and none the worse.
             encoder.set_property("compression-level", 3u32);
         }
-        let feed = Feed::new(site.spec, &label)?;
+        let feed = Feed::new(site.spec, &label, site.facts.live)?;
         let (written, bytes) = (Arc::new(AtomicU64::new(0)), feed.bytes.clone());
         let out = AppSink::builder().sync(false).async_(false).enable_last_sample(false).max_buffers(4).build();
         let overwrite = settings.overwrite;

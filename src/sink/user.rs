@@ -24,7 +24,7 @@ pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Tail, Failure> {
     if let Some(open) = bin.static_pad("src") {
         return Err(bad(&format!("its end is open: {} leads nowhere", open.name())));
     }
-    let feed = Feed::new(site.spec, "pipeline")?;
+    let feed = Feed::new(site.spec, "pipeline", site.facts.live)?;
     let source = feed.video().clone();
     feed.chain(&source, &[bin.upcast()])?;
     feed.start()?;

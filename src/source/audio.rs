@@ -29,8 +29,18 @@ pub struct AudioTrack {
     pub tags: gstreamer::TagList,
     /// One receiver for each sink; a sink that wants none drops it.
     pub taps: Vec<Receiver<AudioPacket>>,
+    /// The same receivers, to be emptied by a seek; none once the run has begun, so that a sender sees a tap go.
+    rewind: Arc<Mutex<Vec<Receiver<AudioPacket>>>>,
     /// How far the track has been read, in nanoseconds; `i64::MAX` at its end.
     pub reached: Arc<AtomicI64>,
+}
+
+impl AudioTrack {
+    /// Lets go of the taps: from here on only the sinks hold them, and a track that nobody wants is not kept.
+    pub fn without_taps(self) -> Self {
+        self.rewind.lock().unwrap_or_else(|e| e.into_inner()).clear();
+        AudioTrack { taps: Vec::new(), ..self }
+    }
 }
 
 /// How much may wait between source and sink.
@@ -93,9 +103,11 @@ pub fn attach(
     pipeline.add(&sink).map_err(|e| fail(&e))?;
     let target = sink.static_pad("sink").ok_or_else(|| fail(&"no pad"))?;
     // After a seek, what was read before it must not come twice.
-    let (stale, rewound) = (receivers.clone(), reached.clone());
+    let rewind = Arc::new(Mutex::new(receivers.clone()));
+    let (stale, rewound) = (rewind.clone(), reached.clone());
     target.add_probe(gstreamer::PadProbeType::EVENT_FLUSH, move |_, info| {
         if info.event().is_some_and(|e| e.type_() == gstreamer::EventType::FlushStop) {
+            let stale = stale.lock().unwrap_or_else(|e| e.into_inner());
             stale.iter().for_each(|r| while r.try_recv().is_ok() {});
             rewound.store(i64::MIN, Ordering::SeqCst);
         }
@@ -104,5 +116,5 @@ pub fn attach(
     pad.link(&target).map_err(|e| fail(&e))?;
     sink.sync_state_with_parent().map_err(|e| fail(&e))?;
     let tags = super::attach::sticky_tags(pad);
-    Ok(AudioTrack { caps, tags, taps: receivers, reached })
+    Ok(AudioTrack { caps, tags, taps: receivers, rewind, reached })
 }

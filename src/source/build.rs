@@ -20,9 +20,10 @@ use gstreamer_video::VideoFormat;
 use super::attach::{Attached, Want, attach, offer_video_meta, sticky_tags};
 use super::audio::{self, Backlog};
 use super::locate::locate;
+use super::network::Remote;
 use super::pull::{Puller, Timeline};
 use super::{AudioTrack, Facts, Input, Opened, cameras};
-use crate::config::{RtspTransport, SourceSettings, did_you_mean};
+use crate::config::{SourceSettings, did_you_mean};
 use crate::control::Control;
 use crate::failure::Failure;
 use crate::gst::{make, missing};
@@ -45,7 +46,14 @@ struct Found {
     audio: Vec<AudioTrack>,
     notices: Vec<String>,
     complete: bool,
+    /// Audio streams that the other side says it will send, where it says so before it sends them.
+    announced: usize,
+    /// The run has begun: a track that comes now is too late for the outputs.
+    closed: bool,
 }
+
+/// How long the first picture waits for audio that is announced.
+const AUDIO_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Opens any input that GStreamer reads and waits for its first frame.
 pub fn open(
@@ -77,9 +85,13 @@ pub fn open(
         found: Mutex::default(),
     });
     match input {
-        Input::File(path) => decode(&site, &locate(path.as_os_str())?.0, settings)?,
-        Input::Uri(uri) => decode(&site, uri, settings)?,
-        Input::Stdin => decode(&site, "fd://0", settings)?,
+        Input::File(path) => decode(&site, &locate(path.as_os_str())?.0)?,
+        Input::Uri(uri) => {
+            let remote = Arc::new(Remote::new(uri));
+            puller.remote = Some(remote.clone());
+            open_remote(&site, remote, settings)?;
+        }
+        Input::Stdin => decode(&site, "fd://0")?,
         Input::Camera(which) => camera(&site, which, settings)?,
         Input::Test(pattern) => test(&site, pattern, settings)?,
         Input::Pipeline(text) => user(&site, text)?,
@@ -92,8 +104,14 @@ pub fn open(
         return Err(Failure::input(format!("cannot open {name}: the source does not start")));
     }
     let (spec, origin) = wait(&mut puller, &site, control)?;
-    let facts = facts(&puller, &site, input, settings, name, spec, origin);
-    let audio = std::mem::take(&mut site.found.lock().unwrap_or_else(|e| e.into_inner()).audio);
+    let arrived = Instant::now();
+    site.wait_for_audio(arrived, control);
+    let facts = facts(&puller, &site, input, settings, name, spec, origin, arrived);
+    let mut audio = std::mem::take(&mut site.found.lock().unwrap_or_else(|e| e.into_inner()).audio);
+    if taps == 0 {
+        // Nobody listens: then nobody waits for it either.
+        audio.clear();
+    }
     Ok(Opened { facts, source: Box::new(puller), audio })
 }
 
@@ -154,6 +172,7 @@ fn facts(
     name: String,
     spec: Arc<crate::frame::Spec>,
     first: gstreamer::ClockTime,
+    arrived: Instant,
 ) -> Facts {
     let duration = site.pipeline.query_duration::<gstreamer::ClockTime>();
     let attached = site.attached.lock().unwrap_or_else(|e| e.into_inner()).clone();
@@ -173,6 +192,7 @@ fn facts(
     Facts {
         name,
         live: puller.live,
+        held: arrived.elapsed(),
         finite: limited || (by_nature && !puller.live),
         origin: if puller.live { first } else { gstreamer::ClockTime::ZERO },
         duration: if puller.live { None } else { duration },
@@ -184,17 +204,30 @@ fn facts(
     }
 }
 
-fn decode(site: &Arc<Site>, uri: &str, settings: &SourceSettings) -> Result<(), Failure> {
+/// A server: set up as soon as its element is there.
+fn open_remote(site: &Arc<Site>, remote: Arc<Remote>, settings: &SourceSettings) -> Result<(), Failure> {
     let bin = make("uridecodebin")?;
-    let (uri, login) = without_login(uri);
-    bin.set_property("uri", &uri);
-    let wish = settings.clone();
+    let (uri, wish, weak) = (remote.uri.clone(), settings.clone(), Arc::downgrade(site));
     bin.connect("source-setup", false, move |v| {
         if let Ok(source) = v[1].get::<gstreamer::Element>() {
-            network(&source, &wish, login.as_ref());
+            remote.setup(&source, &wish);
+            if let Some(site) = weak.upgrade()
+                && source.factory().is_some_and(|f| f.name() == "rtspsrc")
+            {
+                site.select(&source);
+            }
         }
         None
     });
+    decode_with(site, &bin, &uri)
+}
+
+fn decode(site: &Arc<Site>, uri: &str) -> Result<(), Failure> {
+    decode_with(site, &make("uridecodebin")?, uri)
+}
+
+fn decode_with(site: &Arc<Site>, bin: &gstreamer::Element, uri: &str) -> Result<(), Failure> {
+    bin.set_property("uri", uri);
     // Audio stays encoded: it goes to the output as it is.
     bin.connect("autoplug-continue", false, |v| {
         let (pad, caps) = (v[1].get::<gstreamer::Pad>(), v[2].get::<gstreamer::Caps>());
@@ -204,8 +237,8 @@ fn decode(site: &Arc<Site>, uri: &str, settings: &SourceSettings) -> Result<(), 
         };
         Some(go_on.to_value())
     });
-    decoders(site, &bin);
-    site.add(&bin)
+    decoders(site, bin);
+    site.add(bin)
 }
 
 /// Wires the signals that decodebin and uridecodebin share.
@@ -251,6 +284,7 @@ impl Site {
                 attach(&self.pipeline, pad, &self.appsink, self.want.clone(), self.attached.clone());
                 return;
             }
+            Some("audio") if found.closed => log::warn!("an audio stream came too late: it is left out"),
             Some("video" | "image") => found.notices.push("more than one video stream: the first one is used".into()),
             Some("audio") => {
                 // Tapped even when nobody listens: "audio only" is worth saying.
@@ -271,6 +305,43 @@ impl Site {
             if let Some(p) = drain.static_pad("sink") {
                 let _ = pad.link(&p);
             }
+        }
+    }
+
+    /// Asks an RTSP server for video and, where an output wants it, audio; and notes how much of that it has.
+    fn select(self: &Arc<Self>, source: &gstreamer::Element) {
+        let weak = Arc::downgrade(self);
+        source.connect("select-stream", false, move |v| {
+            let caps = v[2].get::<gstreamer::Caps>().ok();
+            let media = caps.and_then(|c| c.structure(0)?.get::<String>("media").ok()).unwrap_or_default();
+            let Some(site) = weak.upgrade() else { return Some(false.to_value()) };
+            let mut found = site.found.lock().unwrap_or_else(|e| e.into_inner());
+            let wanted = match media.as_str() {
+                "audio" => site.taps > 0,
+                "application" => false,
+                _ => true,
+            };
+            found.announced += usize::from(wanted && media == "audio");
+            Some(wanted.to_value())
+        });
+    }
+
+    /// RTSP streams come one by one, each with its first packet, and audio often after the first picture.
+    fn wait_for_audio(&self, first: Instant, control: &Control) {
+        loop {
+            let mut found = self.found.lock().unwrap_or_else(|e| e.into_inner());
+            let missing = found.announced.saturating_sub(found.audio.len());
+            let late = first.elapsed() > AUDIO_PATIENCE;
+            if missing == 0 || late || found.complete || control.stopping() {
+                if missing > 0 && late {
+                    let seconds = AUDIO_PATIENCE.as_secs();
+                    found.notices.push(format!("audio is announced, but none came within {seconds} s: left out"));
+                }
+                found.closed = true;
+                return;
+            }
+            drop(found);
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
@@ -302,47 +373,6 @@ fn is_final_audio(pad: &gstreamer::Pad, caps: &gstreamer::Caps) -> bool {
         gstreamer::Rank::MARGINAL,
     );
     parser_before || !parsers.iter().any(|f| f.can_sink_any_caps(caps))
-}
-
-/// `scheme://user:password@rest` without what is secret, and the two apart.
-fn without_login(uri: &str) -> (String, Option<(String, String)>) {
-    let Ok(mut url) = url::Url::parse(uri) else { return (uri.to_owned(), None) };
-    if url.username().is_empty() && url.password().is_none() {
-        return (uri.to_owned(), None);
-    }
-    let plain = |s: &str| percent_encoding::percent_decode_str(s).decode_utf8_lossy().into_owned();
-    let login = (plain(url.username()), plain(url.password().unwrap_or("")));
-    match (url.set_username(""), url.set_password(None)) {
-        (Ok(()), Ok(())) => (url.to_string(), Some(login)),
-        _ => (uri.to_owned(), None),
-    }
-}
-
-/// Sets up network sources; the login goes in as properties so that no debug string holds it.
-fn network(source: &gstreamer::Element, settings: &SourceSettings, login: Option<&(String, String)>) {
-    let set = |name: &str, value: &str| {
-        if source.has_property(name) {
-            source.set_property_from_str(name, value);
-        }
-    };
-    if let Some((user, password)) = login {
-        set("user-id", user);
-        set("user-pw", password);
-    }
-    if source.factory().is_some_and(|f| f.name() == "rtspsrc") {
-        set("latency", &settings.latency.to_string());
-        set(
-            "protocols",
-            match settings.rtsp_transport {
-                RtspTransport::Tcp => "tcp",
-                RtspTransport::Udp => "udp",
-                RtspTransport::UdpMcast => "udp-mcast",
-                RtspTransport::Http => "http",
-            },
-        );
-        // Microseconds without an answer before it gives up.
-        set("tcp-timeout", &(settings.timeout.0.nseconds() / 1000).to_string());
-    }
 }
 
 fn camera(site: &Arc<Site>, which: &str, settings: &SourceSettings) -> Result<(), Failure> {

@@ -35,6 +35,7 @@ pub fn open(name: &str, settings: &SourceSettings) -> Result<Opened, Failure> {
     let facts = Facts {
         name: format!("generate:{name}"),
         live: settings.live,
+        held: Duration::ZERO,
         finite: settings.frames.is_some() || settings.end.is_some(),
         origin: ClockTime::ZERO,
         duration: None,

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gif::{ColorOutput, DecodeOptions, Decoder, DisposalMethod};
+use std::time::Duration;
+
 use gstreamer::{ClockTime, Fraction};
 use gstreamer_video::{VideoFormat, VideoInfo};
 
@@ -55,6 +57,7 @@ pub fn open(path: &Path) -> Result<Opened, Failure> {
     let facts = Facts {
         name: name.clone(),
         live: false,
+        held: Duration::ZERO,
         finite: true,
         origin: ClockTime::ZERO,
         duration: None,

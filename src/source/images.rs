@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use gstreamer::{ClockTime, Fraction};
 use gstreamer_video::{VideoFormat, VideoInfo};
 use opencv::core::{self as cv, Mat};
@@ -57,6 +59,7 @@ pub fn open(files: &[PathBuf], settings: &SourceSettings) -> Result<Opened, Fail
     let facts = Facts {
         name,
         live: false,
+        held: Duration::ZERO,
         finite: true,
         origin: ClockTime::ZERO,
         duration: Some(pts(count, fps)),
@@ -66,7 +69,7 @@ pub fn open(files: &[PathBuf], settings: &SourceSettings) -> Result<Opened, Fail
         tags: gstreamer::TagList::new(),
         notices: Vec::new(),
     };
-    let source = Images { files: files.to_vec().into_iter(), spec, pool, fps, index: 0 };
+    let source = Images { files: Vec::from(files).into_iter(), spec, pool, fps, index: 0 };
     Ok(Opened { facts, source: Box::new(source), audio: Vec::new() })
 }
 

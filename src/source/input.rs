@@ -52,9 +52,11 @@ impl Input {
                 "pipeline" => return Ok(Input::Pipeline(rest.into())),
                 _ => {}
             }
-            if let Ok(url) = url::Url::parse(text)
-                && text.contains("://")
-            {
+            if rest.starts_with("//") {
+                let url = url::Url::parse(text).map_err(|e| {
+                    Failure::input(format!("cannot open {}: it is no valid URL: {e}", redact(text)))
+                        .fix("in a user name or password write / as %2F, @ as %40, ? as %3F, # as %23, % as %25")
+                })?;
                 if url.scheme() == "file" {
                     let path = url
                         .to_file_path()
@@ -150,6 +152,8 @@ mod tests {
         assert_eq!(Input::parse("-").unwrap(), Input::Stdin);
         assert!(matches!(Input::parse("rtsp://u:p@h/x").unwrap(), Input::Uri(_)));
         assert!(!Input::parse("rtsp://u:secret@h/x").unwrap().label().contains("secret"));
+        let e = Input::parse("rtsp://u:sec/ret@h/x").unwrap_err();
+        assert!(e.message.contains("rtsp://u:***@h/x: it is no valid URL"), "{e}");
         let e = Input::parse("generat:clock").unwrap_err().to_string();
         assert!(e.contains("did you mean `generate`"), "{e}");
         assert!(Input::parse("nowhere.mp4").unwrap_err().to_string().contains("no such file"));

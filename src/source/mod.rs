@@ -1,4 +1,4 @@
-//! Where frames come from: one file per kind of source. All that decode end in [`pull::Puller`]; the rest make frames
+//! Where frames come from: one file per kind of source. All that decode end in `pull::Puller`; the rest make frames
 //! themselves.
 
 mod attach;
@@ -12,10 +12,13 @@ mod gif;
 mod images;
 mod input;
 pub mod locate;
+mod network;
 mod pull;
+mod settle;
 pub mod truncation;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gstreamer::ClockTime;
 
@@ -72,6 +75,8 @@ pub struct Facts {
     pub name: String,
     /// Frames come as the world makes them.
     pub live: bool,
+    /// How long the first frame was held back, while more of them gathered behind it.
+    pub held: Duration,
     /// It ends by itself.
     pub finite: bool,
     /// The time in the source that becomes 0 in the output: that of a live source's first frame.
@@ -110,15 +115,10 @@ pub fn open(
 ) -> Result<Opened, Failure> {
     let input = Input::parse(&settings.uri)?;
     let taps = if settings.audio { taps } else { 0 };
-    let mut opened = match &input {
+    match &input {
         Input::Generate(name) => generated::open(name, settings),
         Input::Images(pattern) => images::open(pattern, settings),
         Input::File(path) if gif::is_gif(path) => gif::open(path),
         _ => build::open(&input, settings, formats, taps, control),
-    }?;
-    if !settings.audio {
-        // Its tracks run dry without taps; no sink may ask for one.
-        opened.audio.clear();
     }
-    Ok(opened)
 }

@@ -13,6 +13,8 @@ use gstreamer_app::AppSink;
 use gstreamer_video::VideoInfo;
 
 use super::attach::Attached;
+use super::network::Remote;
+use super::settle::Settler;
 use super::{Ending, Pull, Source, colr, truncation};
 use crate::failure::Failure;
 use crate::frame::{Frame, Spec};
@@ -58,6 +60,8 @@ pub struct Puller {
     pub name: String,
     /// The file, where it is one.
     pub path: Option<PathBuf>,
+    /// The server, where it is one.
+    pub remote: Option<Arc<Remote>>,
     /// Frames come as the world makes them.
     pub live: bool,
     /// Give up when nothing comes for so long.
@@ -72,7 +76,7 @@ pub struct Puller {
 #[derive(Default)]
 struct State {
     spec: Option<(gstreamer::Caps, Arc<Spec>)>,
-    last: Option<(ClockTime, Option<ClockTime>)>,
+    times: Settler,
     /// The frame before the one just pulled: appsink still holds the newest, which would make it unwritable.
     held: Option<Frame>,
     first: Option<gstreamer::Sample>,
@@ -82,6 +86,8 @@ struct State {
     ending: Ending,
     missing: BTreeSet<String>,
     full_range: Option<bool>,
+    /// The source complained that it cannot read on.
+    lost: Option<String>,
 }
 
 impl Puller {
@@ -100,6 +106,7 @@ impl Puller {
             appsink,
             name,
             path,
+            remote: None,
             live: false,
             patience,
             timeline: Timeline::default(),
@@ -134,6 +141,11 @@ impl Puller {
         while let Some(message) = bus.pop() {
             match message.view() {
                 MessageView::Error(e) => return Err(self.failure(&e.error(), e.debug())),
+                // What a server's end looks like: a warning, then the end of the stream.
+                MessageView::Warning(w) if w.error().matches(gstreamer::ResourceError::Read) => {
+                    log::debug!("{}: {} ({})", self.name, w.error(), redact(&w.debug().unwrap_or_default()));
+                    self.state.lost = Some(redact(w.error().message()).trim_end_matches('.').to_owned());
+                }
                 MessageView::Warning(w) => {
                     self.state.ending.decode_errors += 1;
                     log::debug!("{}: {} ({})", self.name, w.error(), redact(&w.debug().unwrap_or_default()));
@@ -166,13 +178,24 @@ impl Puller {
         }
         let text = redact(error.message());
         let text = text.trim_end_matches('.');
-        match &self.state.last {
-            None => Failure::input(format!("cannot open {}: {text}", self.name)),
-            Some((pts, _)) => Failure::input(format!(
+        match self.state.times.last() {
+            None => match &self.remote {
+                Some(remote) => remote.explain(&self.name, error),
+                None => Failure::input(format!("cannot open {}: {text}", self.name)),
+            },
+            Some(_) if self.remote.is_some() && error.kind::<gstreamer::ResourceError>().is_some() => {
+                self.connection_lost(text)
+            }
+            Some(pts) => Failure::input(format!(
                 "cannot decode {} after frame {} ({pts:.3}): {text}",
                 self.name, self.state.frames
             )),
         }
+    }
+
+    fn connection_lost(&self, reason: &str) -> Failure {
+        Failure::input(format!("lost the connection to {} after frame {}: {reason}", self.name, self.state.frames))
+            .fix("the output holds every frame that came")
     }
 
     fn spec_of(&mut self, sample: &gstreamer::Sample) -> Result<Arc<Spec>, Failure> {
@@ -249,24 +272,9 @@ impl Puller {
             sample.buffer_owned().ok_or_else(|| Failure::input(format!("{} delivers an empty sample", self.name)))?;
         drop(sample);
         let duration = buffer.duration().or_else(|| frame_duration(&spec.info));
-        let pts = self.settle(time, duration);
+        let pts = self.state.times.settle(time.map(|t| ClockTime::from_nseconds(t.max(0) as u64)), duration);
         self.state.frames += 1;
-        self.state.last = Some((pts, duration));
         Ok(Frame::new(buffer, spec, pts, duration))
-    }
-
-    /// The frame's time: what the source says, repaired where it is missing or runs backwards.
-    fn settle(&mut self, time: Option<i64>, duration: Option<ClockTime>) -> ClockTime {
-        let given = time.map(|t| ClockTime::from_nseconds(t.max(0) as u64));
-        match (given, self.state.last) {
-            (Some(t), None) => t,
-            (Some(t), Some((last, _))) if t > last => t,
-            (None, None) => ClockTime::ZERO,
-            (_, Some((last, d))) => {
-                self.state.ending.repaired += 1;
-                last + d.or(duration).filter(|d| !d.is_zero()).unwrap_or(ClockTime::from_mseconds(1))
-            }
-        }
     }
 }
 
@@ -278,12 +286,18 @@ fn frame_duration(info: &VideoInfo) -> Option<ClockTime> {
 impl Source for Puller {
     fn next(&mut self) -> Result<Pull, Failure> {
         if self.state.ended {
-            return Ok(self.state.held.take().map_or(Pull::End, Pull::Frame));
+            return match (self.state.held.take(), &self.state.lost, &self.remote) {
+                (Some(frame), ..) => Ok(Pull::Frame(frame)),
+                (None, Some(reason), Some(_)) => Err(self.connection_lost(reason)),
+                _ => Ok(Pull::End),
+            };
         }
         let first = self.state.first.take();
         let Some(sample) = first.or_else(|| self.appsink.try_pull_sample(ClockTime::from_mseconds(100))) else {
             self.bus()?;
             if self.appsink.is_eos() {
+                // Once more: a complaint comes just before the end.
+                self.bus()?;
                 self.state.ended = true;
                 return self.next();
             }
@@ -326,7 +340,7 @@ impl Source for Puller {
         let first = self.state.first.take();
         match self.pipeline.seek_simple(flags, start) {
             Ok(()) => {
-                self.state.last = None;
+                self.state.times.reset();
                 true
             }
             Err(e) => {
@@ -340,6 +354,7 @@ impl Source for Puller {
     fn finish(&mut self) -> Ending {
         let _ = self.bus();
         let mut ending = std::mem::take(&mut self.state.ending);
+        ending.repaired = self.state.times.repaired;
         ending.truncated = self.path.as_deref().and_then(truncation::check);
         ending
     }
