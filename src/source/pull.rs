@@ -26,6 +26,8 @@ pub struct Timeline {
     /// matroskademux starts its segment at the first block, and again where another track starts earlier; its buffers'
     /// own timestamps are right.
     pub plain: Arc<AtomicBool>,
+    /// Take the running time, which goes on where segments follow each other.
+    pub running: Arc<AtomicBool>,
     /// The source is being stopped: nothing must wait any more.
     pub closed: Arc<AtomicBool>,
 }
@@ -43,7 +45,11 @@ impl Timeline {
             return Some(pts.nseconds() as i64);
         }
         let segment = sample.segment()?.downcast_ref::<ClockTime>()?.clone();
-        segment.to_stream_time_full(pts).map(|t| match t {
+        let time = match self.running.load(Ordering::Relaxed) {
+            true => segment.to_running_time_full(pts),
+            false => segment.to_stream_time_full(pts),
+        };
+        time.map(|t| match t {
             gstreamer::Signed::Positive(t) => t.nseconds() as i64,
             gstreamer::Signed::Negative(t) => -(t.nseconds() as i64),
         })
@@ -183,7 +189,8 @@ impl Puller {
     }
 
     fn failure(&self, error: &glib::Error, debug: Option<glib::GString>) -> Failure {
-        log::debug!("{}: {error}: {}", self.name, redact(&debug.unwrap_or_default()));
+        let debug = redact(&debug.unwrap_or_default());
+        log::debug!("{}: {error}: {debug}", self.name);
         let missing: Vec<&str> = self.missing().collect();
         if !missing.is_empty() {
             let what = format!("cannot decode {}: no plug-in for {}", self.name, missing.join(", "));
@@ -191,7 +198,11 @@ impl Puller {
         }
         match &self.remote {
             Some(remote) => remote.explain(&self.name, error),
-            None => Failure::input(format!("cannot open {}: {}", self.name, plain(error))),
+            None => {
+                // `streaming stopped, reason not-linked (-1)` says more than `Internal data stream error`.
+                let reason = debug.rsplit_once(", reason ").map(|(_, r)| format!(" ({r})")).unwrap_or_default();
+                Failure::input(format!("cannot open {}: {}{reason}", self.name, plain(error)))
+            }
         }
     }
 
