@@ -1,4 +1,4 @@
-//! Video pad ─► [deinterlace] ─► [videoconvert ─► videoflip] ─► videoconvert ─► capsfilter ─► appsink
+//! Video pad ─► [download] ─► [deinterlace] ─► [videoconvert ─► videoflip] ─► videoconvert ─► capsfilter ─► appsink
 //!
 //! Linked when the first buffer stands at the pad: only then caps, interlacing and orientation are certain. What is not
 //! needed is not put in; the last videoconvert passes buffers through untouched when the ops take the decoder's format.
@@ -68,6 +68,18 @@ pub fn attach(
     });
 }
 
+/// Memory that only a device can read, and the element that brings it into ours.
+const MEMORIES: [(&str, &str); 8] = [
+    ("memory:VAMemory", "vapostproc"),
+    ("memory:DMABuf", "vapostproc"),
+    ("memory:VASurface", "vaapipostproc"),
+    ("memory:GLMemory", "gldownload"),
+    ("memory:CUDAMemory", "cudadownload"),
+    ("memory:D3D11Memory", "d3d11download"),
+    ("memory:D3D12Memory", "d3d12download"),
+    ("memory:NVMM", "nvvideoconvert"),
+];
+
 fn link(
     pipeline: &gstreamer::Pipeline,
     pad: &gstreamer::Pad,
@@ -79,7 +91,15 @@ fn link(
     let mut out =
         Attached { native: s.get::<String>("format").unwrap_or_else(|_| "unknown".into()), ..Attached::default() };
     let mut chain: Vec<gstreamer::Element> = Vec::new();
+    if s.name() != "video/x-raw" {
+        return Err(glib::bool_error!("it delivers {}, not raw video", s.name()));
+    }
     let make = |name: &str| gstreamer::ElementFactory::make(name).build();
+
+    let features = caps.features(0).map(|f| f.to_string()).unwrap_or_default();
+    if let Some((_, download)) = MEMORIES.iter().find(|(m, d)| features.contains(m) && crate::gst::has(d)) {
+        chain.push(make(download)?);
+    }
 
     let interlaced = s.get::<String>("interlace-mode").is_ok_and(|m| m != "progressive");
     if interlaced && want.interlaced == Interlaced::Deinterlace {

@@ -136,7 +136,7 @@ fn wait(
             (a.empty, a.error.clone())
         };
         if let Some(e) = error {
-            return Err(Failure::failed(format!("cannot take frames from {name}: {e}")));
+            return Err(Failure::input(format!("cannot take frames from {name}: {e}")));
         }
         if complete && !video {
             let missing: Vec<&str> = puller.missing().collect();
@@ -466,19 +466,42 @@ fn test(site: &Arc<Site>, pattern: &str, settings: &SourceSettings) -> Result<()
     site.only_video(&filter)
 }
 
-/// The user's gst-launch text, up to raw video.
+/// The user's gst-launch text, up to raw video: its end, or else the one pad in it that leads nowhere.
 fn user(site: &Arc<Site>, text: &str) -> Result<(), Failure> {
-    let whole = format!("{text} ! capsfilter name=framewright-tail caps=video/x-raw(ANY)");
-    let bin = gstreamer::parse::bin_from_description(&whole, false).map_err(|e| {
-        Failure::input(format!("the pipeline `{}` does not work: {}", redact(text), redact(e.message())))
+    let bad = |why: &str| {
+        Failure::input(format!("the pipeline `{}` does not work: {}", redact(text), redact(why)))
             .fix("it must be as for gst-launch-1.0 and end in raw video, without a sink")
-    })?;
-    let tail = bin.by_name("framewright-tail").and_then(|t| t.static_pad("src"));
-    let tail = tail.ok_or_else(|| Failure::failed("the pipeline has no end"))?;
-    let ghost = gstreamer::GhostPad::with_target(&tail).map_err(|e| Failure::failed(e.to_string()))?;
-    ghost.set_property("name", "src");
-    bin.add_pad(&ghost).map_err(|e| Failure::failed(e.to_string()))?;
+    };
+    // What could be anything becomes I420, not the first of all formats.
+    let raw = ["video/x-raw,format=I420", "video/x-raw(ANY)"];
+    let whole = format!("{text} ! capsfilter name=raw-video caps={}", raw.join(";"));
+    let (bin, filtered) = match gstreamer::parse::bin_from_description(&whole, false) {
+        Ok(bin) => {
+            let end = bin.by_name("raw-video").and_then(|e| e.static_pad("src"));
+            let end = end.ok_or_else(|| bad("it has no end"))?;
+            let ghost = gstreamer::GhostPad::builder_with_target(&end).map_err(|e| bad(&e.to_string()))?;
+            bin.add_pad(&ghost.name("src").build()).map_err(|e| bad(&e.to_string()))?;
+            (bin, true)
+        }
+        Err(e) => {
+            // The free end may stand in the middle of the text, as in `tee name=t ! queue  t. ! fakesink`.
+            let caps: gstreamer::Caps = raw[1].parse().map_err(|_| bad(e.message()))?;
+            let delivers =
+                |b: &gstreamer::Bin| b.static_pad("src").is_some_and(|p| p.query_caps(None).can_intersect(&caps));
+            let open = gstreamer::parse::bin_from_description(text, true).ok().filter(delivers);
+            (open.ok_or_else(|| bad(e.message()))?, false)
+        }
+    };
+    // A pipeline may put one thing after another: only the running time goes on.
+    site.timeline.running.store(true, Ordering::Relaxed);
     let bin = bin.upcast::<gstreamer::Element>();
     site.add(&bin)?;
-    site.only_video(&bin)
+    if filtered {
+        return site.only_video(&bin);
+    }
+    let filter = make("capsfilter")?;
+    filter.set_property_from_str("caps", &raw.join(";"));
+    site.add(&filter)?;
+    bin.link(&filter).map_err(|e| bad(&e.to_string()))?;
+    site.only_video(&filter)
 }

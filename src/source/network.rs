@@ -84,6 +84,10 @@ impl Remote {
         if error.matches(R::NotFound) {
             return what(&format!("the server has nothing under this path ({})", plain(error)));
         }
+        if error.matches(R::Seek) {
+            return what("the server cannot deliver parts of the file, and its index is at the end")
+                .fix("fetch it first, or let its maker put the index in front: ffmpeg -i IN -c copy -movflags +faststart OUT");
+        }
         match self.unreachable() {
             Some(reason) => what(&reason),
             None => what(&plain(error)),

@@ -26,6 +26,8 @@ pub struct Timeline {
     /// matroskademux starts its segment at the first block, and again where another track starts earlier; its buffers'
     /// own timestamps are right.
     pub plain: Arc<AtomicBool>,
+    /// Take the running time, which goes on where segments follow each other.
+    pub running: Arc<AtomicBool>,
     /// The source is being stopped: nothing must wait any more.
     pub closed: Arc<AtomicBool>,
 }
@@ -43,12 +45,19 @@ impl Timeline {
             return Some(pts.nseconds() as i64);
         }
         let segment = sample.segment()?.downcast_ref::<ClockTime>()?.clone();
-        segment.to_stream_time_full(pts).map(|t| match t {
+        let time = match self.running.load(Ordering::Relaxed) {
+            true => segment.to_running_time_full(pts),
+            false => segment.to_stream_time_full(pts),
+        };
+        time.map(|t| match t {
             gstreamer::Signed::Positive(t) => t.nseconds() as i64,
             gstreamer::Signed::Negative(t) => -(t.nseconds() as i64),
         })
     }
 }
+
+/// After an error, nothing more is on its way when nothing came for so long.
+const AFTERMATH: Duration = Duration::from_secs(1);
 
 /// A pipeline that ends in an appsink.
 pub struct Puller {
@@ -86,8 +95,10 @@ struct State {
     ending: Ending,
     missing: BTreeSet<String>,
     full_range: Option<bool>,
-    /// The source complained that it cannot read on.
-    lost: Option<String>,
+    /// Why the source cannot go on, while what came before is still on its way.
+    broken: Option<String>,
+    /// Why the newest frame cannot be taken, while one before it is held.
+    unfit: Option<Failure>,
 }
 
 impl Puller {
@@ -120,14 +131,15 @@ impl Puller {
         if self.state.first.is_none() {
             self.state.first = self.appsink.try_pull_sample(ClockTime::from_mseconds(50));
         }
-        self.bus()?;
-        match self.state.first.clone() {
+        let first = match self.state.first.clone() {
             Some(sample) => {
                 let time = self.timeline.time(&sample).unwrap_or(0).max(0);
-                Ok(Some((self.spec_of(&sample)?, ClockTime::from_nseconds(time as u64))))
+                Some((self.spec_of(&sample)?, ClockTime::from_nseconds(time as u64)))
             }
-            None => Ok(None),
-        }
+            None => None,
+        };
+        self.bus()?;
+        Ok(first)
     }
 
     /// True when the appsink got the end of the stream.
@@ -140,11 +152,18 @@ impl Puller {
         let Some(bus) = self.pipeline.bus() else { return Ok(()) };
         while let Some(message) = bus.pop() {
             match message.view() {
+                // What came before is still on its way: it is taken first.
+                MessageView::Error(e) if self.state.spec.is_some() => {
+                    log::debug!("{}: {} ({})", self.name, e.error(), redact(&e.debug().unwrap_or_default()));
+                    self.state.broken.get_or_insert_with(|| plain(&e.error()));
+                }
                 MessageView::Error(e) => return Err(self.failure(&e.error(), e.debug())),
                 // What a server's end looks like: a warning, then the end of the stream.
-                MessageView::Warning(w) if w.error().matches(gstreamer::ResourceError::Read) => {
+                MessageView::Warning(w)
+                    if self.remote.is_some() && w.error().matches(gstreamer::ResourceError::Read) =>
+                {
                     log::debug!("{}: {} ({})", self.name, w.error(), redact(&w.debug().unwrap_or_default()));
-                    self.state.lost = Some(redact(w.error().message()).trim_end_matches('.').to_owned());
+                    self.state.broken.get_or_insert_with(|| plain(&w.error()));
                 }
                 MessageView::Warning(w) => {
                     self.state.ending.decode_errors += 1;
@@ -170,32 +189,32 @@ impl Puller {
     }
 
     fn failure(&self, error: &glib::Error, debug: Option<glib::GString>) -> Failure {
-        log::debug!("{}: {error}: {}", self.name, redact(&debug.unwrap_or_default()));
+        let debug = redact(&debug.unwrap_or_default());
+        log::debug!("{}: {error}: {debug}", self.name);
         let missing: Vec<&str> = self.missing().collect();
-        if !missing.is_empty() && self.state.frames == 0 {
+        if !missing.is_empty() {
             let what = format!("cannot decode {}: no plug-in for {}", self.name, missing.join(", "));
             return Failure::input(what).fix("`framewright doctor` lists what is missing and the packages to install");
         }
-        let text = redact(error.message());
-        let text = text.trim_end_matches('.');
-        match self.state.times.last() {
-            None => match &self.remote {
-                Some(remote) => remote.explain(&self.name, error),
-                None => Failure::input(format!("cannot open {}: {text}", self.name)),
-            },
-            Some(_) if self.remote.is_some() && error.kind::<gstreamer::ResourceError>().is_some() => {
-                self.connection_lost(text)
+        match &self.remote {
+            Some(remote) => remote.explain(&self.name, error),
+            None => {
+                // `streaming stopped, reason not-linked (-1)` says more than `Internal data stream error`.
+                let reason = debug.rsplit_once(", reason ").map(|(_, r)| format!(" ({r})")).unwrap_or_default();
+                Failure::input(format!("cannot open {}: {}{reason}", self.name, plain(error)))
             }
-            Some(pts) => Failure::input(format!(
-                "cannot decode {} after frame {} ({pts:.3}): {text}",
-                self.name, self.state.frames
-            )),
         }
     }
 
-    fn connection_lost(&self, reason: &str) -> Failure {
-        Failure::input(format!("lost the connection to {} after frame {}: {reason}", self.name, self.state.frames))
-            .fix("the output holds every frame that came")
+    /// The source broke off for this reason.
+    fn broken(&self, reason: &str) -> Failure {
+        let (name, frames) = (&self.name, self.state.frames);
+        let what = match (&self.remote, self.state.times.last()) {
+            (Some(_), _) => format!("lost the connection to {name} after frame {frames}: {reason}"),
+            (None, Some(pts)) => format!("cannot decode {name} after frame {frames} ({pts:.3}): {reason}"),
+            (None, None) => format!("cannot decode {name}: {reason}"),
+        };
+        Failure::input(what).fix("the output holds every frame up to there")
     }
 
     fn spec_of(&mut self, sample: &gstreamer::Sample) -> Result<Arc<Spec>, Failure> {
@@ -281,6 +300,10 @@ impl Puller {
     }
 }
 
+fn plain(error: &glib::Error) -> String {
+    redact(error.message()).trim_end_matches('.').to_owned()
+}
+
 fn frame_duration(info: &VideoInfo) -> Option<ClockTime> {
     let fps = info.fps();
     (fps.numer() > 0).then(|| ClockTime::SECOND.mul_div_round(fps.denom() as u64, fps.numer() as u64)).flatten()
@@ -289,11 +312,11 @@ fn frame_duration(info: &VideoInfo) -> Option<ClockTime> {
 impl Source for Puller {
     fn next(&mut self) -> Result<Pull, Failure> {
         if self.state.ended {
-            return match (self.state.held.take(), &self.state.lost, &self.remote) {
-                (Some(frame), ..) => Ok(Pull::Frame(frame)),
-                (None, Some(reason), Some(_)) => Err(self.connection_lost(reason)),
-                _ => Ok(Pull::End),
-            };
+            if let Some(frame) = self.state.held.take() {
+                return Ok(Pull::Frame(frame));
+            }
+            let broken = self.state.broken.as_deref().map(|reason| self.broken(reason));
+            return self.state.unfit.take().or(broken).map_or(Ok(Pull::End), Err);
         }
         let first = self.state.first.take();
         let Some(sample) = first.or_else(|| self.appsink.try_pull_sample(ClockTime::from_mseconds(100))) else {
@@ -305,6 +328,10 @@ impl Source for Puller {
                 return self.next();
             }
             let since = *self.state.waiting_since.get_or_insert_with(Instant::now);
+            if self.state.broken.is_some() && since.elapsed() > AFTERMATH {
+                self.state.ended = true;
+                return self.next();
+            }
             if since.elapsed() > self.patience {
                 let what = format!(
                     "{} delivers nothing any more: no frame for {} s after frame {}",
@@ -318,7 +345,13 @@ impl Source for Puller {
         };
         self.state.waiting_since = None;
         self.bus()?;
-        let frame = self.frame(sample)?;
+        let frame = match self.frame(sample) {
+            Ok(frame) => frame,
+            Err(failure) => {
+                (self.state.unfit, self.state.ended) = (Some(failure), true);
+                return self.next();
+            }
+        };
         if self.live {
             return Ok(Pull::Frame(frame));
         }
