@@ -1,23 +1,29 @@
 //! `framewright ops [NAME]`: the op reference, made from the ops' own files.
 
-use std::fmt::Write;
+mod parameter;
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use crate::config::did_you_mean;
 use crate::failure::Failure;
 use crate::ops::{ALL, Entry};
+use parameter::{Kind, Parameter, parameters, text};
 
 /// Lists the ops, or explains one.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The op to explain
     pub name: Option<String>,
+    /// Print the reference of all ops as Markdown: docs/ops.md
+    #[arg(long, hide = true, conflicts_with = "name")]
+    pub markdown: bool,
 }
 
 /// Prints to standard output.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let text = match &args.name {
+        None if args.markdown => markdown(),
         None => list(),
         Some(name) => {
             let entry = Entry::find(name).ok_or_else(|| {
@@ -33,32 +39,115 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 fn list() -> String {
     let mut out = String::new();
     for e in ALL {
-        let schema = (e.schema)();
-        let summary = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-        let _ = writeln!(out, "{:12} {}", e.name, summary.lines().next().unwrap_or_default());
+        let _ = writeln!(out, "{:12} {}", e.name, summary(e));
     }
     out + "\n`framewright ops NAME` explains one; use: --op NAME:key=value,key=value\n"
 }
 
+fn summary(e: &Entry) -> String {
+    text((e.schema)().as_value(), "description")
+}
+
 /// The page of one op as plain text.
-pub fn explain(e: &Entry) -> String {
+fn explain(e: &Entry) -> String {
     let schema = (e.schema)();
-    let text = |v: &Value, k: &str| v.get(k).and_then(Value::as_str).unwrap_or_default().replace('\n', " ");
-    let mut out = format!("{}: {}\n\n", e.name, text(schema.as_value(), "description"));
+    let parameters = parameters(schema.as_value());
+    let mut out = format!("{}: {}\n\n", e.name, summary(e));
     let _ = writeln!(out, "  example   --op '{}'\n  behind    {}\n", e.example, e.behind);
-    let properties = schema.get("properties").and_then(Value::as_object);
-    for (key, p) in properties.into_iter().flatten() {
-        let default = match p.get("default") {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(s)) => format!(" [{s}]"),
-            Some(v) => format!(" [{v}]"),
+    for p in &parameters {
+        let kind = match &p.kind {
+            Kind::Choice(values) => values.join(" | "),
+            kind => format!("{kind}"),
         };
-        let _ = writeln!(out, "  {key}{default}");
-        for line in wrap(&text(p, "description"), 96) {
-            let _ = writeln!(out, "      {line}");
-        }
+        let range = p.range.as_ref().map(|r| format!(", {r}")).unwrap_or_default();
+        let default = p.default.as_ref().map(|d| format!(" [{d}]")).unwrap_or_default();
+        let _ = writeln!(out, "  {}: {kind}{range}{default}", p.key);
+        wrap(&p.meaning, 96).iter().for_each(|line| out += &format!("      {line}\n"));
+    }
+    out += "\n";
+    for (name, form) in written(&parameters) {
+        let _ = writeln!(out, "  a {name} is {form}");
     }
     out
+}
+
+/// How values of kinds that have a name of their own are written.
+fn written(parameters: &[Parameter]) -> BTreeMap<String, String> {
+    let named = parameters.iter().filter_map(|p| match &p.kind {
+        Kind::Named { name, form } => Some((name.clone(), form.clone())),
+        _ => None,
+    });
+    named.collect()
+}
+
+const HEAD: &str = "\
+# Ops
+
+<!-- Made from the ops' own files by `scripts/docs`; a test fails when it is stale. -->
+
+What can be done to frames. Ops run in the order in which they are given. On the command line:
+
+    framewright run in.mp4 -o out.mp4 --op blur:size=9 --op 'text:text={time},position=top-right'
+
+The same in a file, for `framewright run -c`:
+
+```toml
+[[op]]
+type = \"blur\"
+size = 9
+
+[[op]]
+type = \"text\"
+text = \"{time}\"
+position = \"top-right\"
+```
+
+On the command line a comma ends a value only where `key=` follows, so texts may hold commas. `framewright ops NAME` prints
+one of these sections in the terminal.
+";
+
+/// docs/ops.md.
+fn markdown() -> String {
+    let mut out = HEAD.to_owned() + "\n| op | what it does |\n| --- | --- |\n";
+    for e in ALL {
+        let _ = writeln!(out, "| [`{0}`](#{0}) | {1} |", e.name, cell(&summary(e)));
+    }
+    let mut forms = BTreeMap::new();
+    for e in ALL {
+        let schema = (e.schema)();
+        let parameters = parameters(schema.as_value());
+        let _ = writeln!(out, "\n## {}\n\n{}\n", e.name, summary(e));
+        let _ = writeln!(out, "    --op '{}'\n\nBehind it: {}.\n", e.example, e.behind);
+        out += "| parameter | type | range | default | meaning |\n| --- | --- | --- | --- | --- |\n";
+        for p in &parameters {
+            let kind = match &p.kind {
+                Kind::Choice(values) => values.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(", "),
+                Kind::Named { name, .. } => format!("[{name}](#values)"),
+                Kind::Plain(name) => name.clone(),
+            };
+            let default = p.default.as_ref().map(|d| format!("`{d}`")).unwrap_or_default();
+            let range = p.range.as_deref().unwrap_or_default();
+            let _ = writeln!(
+                out,
+                "| `{}` | {} | {range} | {} | {} |",
+                p.key,
+                cell(&kind),
+                cell(&default),
+                cell(&p.meaning)
+            );
+        }
+        forms.extend(written(&parameters));
+    }
+    out += "\n## Values\n\n| type | how it is written |\n| --- | --- |\n";
+    for (name, form) in forms {
+        let _ = writeln!(out, "| {name} | {} |", cell(&form));
+    }
+    out
+}
+
+/// Text that cannot end a table's cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
 }
 
 fn wrap(text: &str, width: usize) -> Vec<String> {
@@ -73,4 +162,21 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_op_is_explained_in_full() {
+        for e in ALL {
+            let (plain, schema) = (explain(e), (e.schema)());
+            assert!(!summary(e).is_empty() && plain.contains(e.example), "{}", e.name);
+            for p in parameters(schema.as_value()) {
+                assert!(!p.meaning.is_empty(), "{}: {} has no doc comment", e.name, p.key);
+                assert!(plain.contains(&format!("\n  {}: ", p.key)), "{}: {}", e.name, p.key);
+            }
+        }
+    }
 }

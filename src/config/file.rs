@@ -99,7 +99,19 @@ impl<'a> Reader<'a> {
     }
 
     fn toml_error(&self, e: &toml::de::Error, place: &str) -> Failure {
-        self.error(e.span().map_or(0, |s| s.start), place, &explain(e.message()))
+        let at = e.span().map_or(0, |s| s.start);
+        let what = explain(e.message());
+        match self.key_of(at).filter(|key| !what.contains(&format!("`{key}`"))) {
+            Some(key) => self.error(at, place, &format!("{key}: {what}")),
+            None => self.error(at, place, &what),
+        }
+    }
+
+    /// The key whose value begins at `at`.
+    fn key_of(&self, at: usize) -> Option<&str> {
+        let before = self.text.get(..at)?.rsplit('\n').next()?;
+        let key = before.trim_end().strip_suffix('=')?.trim();
+        key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_').then_some(key)
     }
 
     /// Points at the key's own line inside the table that starts at `table`, where it can be found.

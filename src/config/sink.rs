@@ -35,7 +35,7 @@ pub struct SinkSettings {
     /// Speed preset by the encoder's own names (`ultrafast` … `veryslow` for x264 and x265, 0–8 for vp9 and av1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
-    /// Largest distance between keyframes in frames. Default: the encoder's; two seconds for live sources.
+    /// Largest distance between keyframes in frames. Default: the encoder's; one second for live sources.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keyint: Option<u32>,
     /// GStreamer properties handed to the encoder as they are: `{ b-adapt = "false" }`.

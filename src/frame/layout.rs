@@ -93,7 +93,7 @@ impl Layout {
             let members: Vec<usize> = (0..n).filter(|&c| f.plane()[c] == p).collect();
             let first = *members.first()?;
             let stride = f.pixel_stride()[first] as u32;
-            if stride == 0 || stride % bytes != 0 {
+            if stride == 0 || !stride.is_multiple_of(bytes) {
                 return None;
             }
             let mut channels = vec![Component::Unused; (stride / bytes) as usize];

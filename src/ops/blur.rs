@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use opencv::core::{self as cv, Mat, Size, Vector};
+use opencv::core::{self as cv, Mat, Rect, Size, Vector};
 use opencv::core::{ToInputArray, ToInputOutputArray, ToOutputArray};
 use opencv::imgproc;
 use opencv::prelude::*;
@@ -158,13 +158,20 @@ struct Kernel {
 impl Kernel {
     /// Smooths `patch` of `plane`. Pixels around the patch take part in the mean, as they do in the whole picture.
     fn run_patch(&mut self, plane: &mut impl MatTrait, patch: &Patch) -> opencv::Result<()> {
-        let mut area = Mat::roi_mut(plane, patch.rect)?;
+        // OpenCV's filters look beyond a part of a picture by themselves only where they read it in place.
+        let r = patch.rect;
+        let (dx, dy) = (self.size.width / 2, self.size.height / 2);
+        let (x, y) = ((r.x - dx).max(0), (r.y - dy).max(0));
+        let (right, bottom) = ((r.x + r.width + dx).min(plane.cols()), (r.y + r.height + dy).min(plane.rows()));
         let mut blurred = std::mem::take(&mut self.blurred);
-        self.run(&area, &mut blurred)?;
+        self.run(&Mat::roi(plane, Rect::new(x, y, right - x, bottom - y))?, &mut blurred)?;
+        let inner = Mat::roi(&blurred, Rect::new(r.x - x, r.y - y, r.width, r.height))?;
+        let mut area = Mat::roi_mut(plane, r)?;
         match &patch.mask {
-            None => blurred.copy_to(&mut area)?,
-            Some(mask) => blurred.copy_to_masked(&mut area, mask)?,
+            None => inner.copy_to(&mut area)?,
+            Some(mask) => inner.copy_to_masked(&mut area, mask)?,
         }
+        drop(inner);
         self.blurred = blurred;
         Ok(())
     }

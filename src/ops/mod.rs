@@ -1,7 +1,7 @@
 //! The ops: one file each, plus one line in [`ALL`].
 //!
 //! An op's file holds its configuration struct (whose doc comments are its help), its checks, its code and its tests. What
-//! the op does to buffers is declared by [`Mode`]; the runner ([`Chain`]) owns the buffers.
+//! the op does to buffers is declared by [`Mode`]; the runner ([`Chain`](crate::pipeline::chain::Chain)) owns the buffers.
 
 mod blur;
 pub mod overlay;

@@ -94,7 +94,9 @@ fn start(settings: &Settings, control: &Control, progress: &mut dyn Progress) ->
     if let Some(s) = settings.source.start
         && s.0 > gstreamer::ClockTime::from_seconds(2)
     {
-        opened.source.seek(s.0);
+        // Decoders cut the picture that is being shown at the seek's target and give it the target's time. Aiming earlier
+        // lets that one be skipped like all others before the start.
+        opened.source.seek(s.0 - gstreamer::ClockTime::SECOND);
     }
 
     let counters = Arc::new(Counters::default());
@@ -204,8 +206,13 @@ impl Running {
             )),
             false => Ok(()),
         };
+        let empty = match natural && self.counters.taken.load(Ordering::Relaxed) == 0 {
+            true => Err(Failure::input(format!("no frame of {} lies in the part asked for", self.report.facts.name))
+                .fix("look at --start, --end and the length of the input; nothing was written")),
+            false => Ok(()),
+        };
         // What went wrong first explains the rest: ops, then outputs, then the input.
-        let result = processed.and(written).and(read).and(truncated).and(stopped);
+        let result = processed.and(written).and(read).and(truncated).and(empty).and(stopped);
         let first = self.first.load(Ordering::Relaxed) as f64 / 1e9;
         let ended = match &result {
             Ok(()) => "done".to_owned(),
@@ -278,7 +285,11 @@ impl Reader {
         } else if result.is_ok() {
             self.wait_for_audio_end();
         }
-        let ending = self.source.finish();
+        let mut ending = self.source.finish();
+        if !self.complete.load(Ordering::SeqCst) {
+            // What lies beyond the part that was asked for is nobody's loss.
+            ending.truncated = None;
+        }
         match result {
             Ok(natural) => (ending, natural, Ok(())),
             Err(e) => (ending, false, Err(e)),

@@ -26,6 +26,11 @@ pub fn connect(
         let mut chain = Vec::new();
         if let Some(parser) = parser(&track.caps).filter(|p| has(p)) {
             chain.push(make(parser)?);
+        } else {
+            // A muxer asked for a pad for "anything" may give one for video.
+            let filter = make("capsfilter")?;
+            filter.set_property("caps", track.caps.clone());
+            chain.push(filter);
         }
         chain.extend([queue()?, muxer.clone()]);
         return feed.chain(&source, &chain);

@@ -1,5 +1,8 @@
 //! Video encoders: which there are, what each can take, and how quality, bitrate, preset and keyframes are called there.
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
 use gstreamer::glib;
 use gstreamer::prelude::*;
 use gstreamer_video::VideoInfo;
@@ -167,6 +170,9 @@ pub fn choose(s: &SinkSettings, container: &Container, info: &VideoInfo, live: b
         Some(k) => setup(&element, k, element_name, s, info, live)?,
         None => element_name.to_owned(),
     };
+    if element_name == "avenc_mpeg4" {
+        keep_times(&element);
+    }
     if known.is_some_and(|k| k.media == "video/x-h264" && container.no_timestamps) {
         // Without timestamps in the file, pictures must be stored in the order in which they are shown.
         set_if(&element, "bframes", "0");
@@ -176,6 +182,40 @@ pub fn choose(s: &SinkSettings, container: &Container, info: &VideoInfo, live: b
         detail += &format!(" {key}={value}");
     }
     Ok(Chosen { element, known, detail })
+}
+
+/// Gives each packet the time of its picture: this encoder's own are beyond all bounds (gst-libav 1.22). It has no B-frames,
+/// so pictures leave in the order in which they come.
+fn keep_times(encoder: &gstreamer::Element) {
+    let times = Arc::new(Mutex::new(VecDeque::new()));
+    let fill = times.clone();
+    let (Some(sink), Some(src)) = (encoder.static_pad("sink"), encoder.static_pad("src")) else { return };
+    sink.add_probe(gstreamer::PadProbeType::BUFFER, move |_, info| {
+        if let Some(b) = info.buffer() {
+            fill.lock().unwrap_or_else(|e| e.into_inner()).push_back((b.pts(), b.duration()));
+        }
+        gstreamer::PadProbeReturn::Ok
+    });
+    // Room for decoding times before 0 is made by moving the whole segment: the times go along.
+    let start = |pad: &gstreamer::Pad| {
+        let event = pad.sticky_event::<gstreamer::event::Segment>(0)?;
+        event.segment().downcast_ref::<gstreamer::ClockTime>()?.start()
+    };
+    let sink = sink.downgrade();
+    src.add_probe(gstreamer::PadProbeType::BUFFER, move |pad, info| {
+        let before = sink.upgrade().and_then(|p| start(&p)).unwrap_or_default();
+        let moved = start(pad).unwrap_or_default().saturating_sub(before);
+        if let Some(gstreamer::PadProbeData::Buffer(b)) = &mut info.data
+            && let Some((pts, duration)) = times.lock().unwrap_or_else(|e| e.into_inner()).pop_front()
+        {
+            let b = b.make_mut();
+            let pts = pts.map(|p: gstreamer::ClockTime| p + moved);
+            b.set_pts(pts);
+            b.set_dts(pts);
+            b.set_duration(duration);
+        }
+        gstreamer::PadProbeReturn::Ok
+    });
 }
 
 /// Sets a property from text, or says why it cannot be.
@@ -212,8 +252,8 @@ fn setup(
 ) -> Result<String, Failure> {
     let fps = info.fps();
     let rate = if fps.numer() > 0 { f64::from(fps.numer()) / f64::from(fps.denom()) } else { 30.0 };
-    // A recording must be playable up to its last moments: keyframes every two seconds.
-    let keyint = s.keyint.or(live.then_some((rate * 2.0).round().clamp(1.0, 600.0) as u32));
+    // A recording must be playable up to its last moments, and fragments begin at keyframes: one a second.
+    let keyint = s.keyint.or(live.then_some(rate.round().clamp(1.0, 600.0) as u32));
     let quality = s.quality.or(k.quality);
     let mut said = vec![element.trim_end_matches("enc").to_owned()];
     match (s.bitrate, quality) {

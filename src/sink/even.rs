@@ -21,8 +21,10 @@ pub struct Padder {
 pub fn fit(spec: &Arc<Spec>, chosen: &Chosen, notices: &mut Vec<String>) -> Result<(Spec, Option<Padder>), Failure> {
     let info = &spec.info;
     let (w, h) = (info.width(), info.height());
-    // RGB and gray become 4:2:0 for these encoders; 4:4:4 stays and may be odd.
-    let full = info.format_info().is_yuv() && !spec.layout.planes.iter().any(|p| p.w_sub + p.h_sub > 0);
+    // RGB, gray and what has opacity become 4:2:0 for these encoders; 4:4:4 stays and may be odd.
+    let full = info.format_info().is_yuv()
+        && !info.format_info().has_alpha()
+        && !spec.layout.planes.iter().any(|p| p.w_sub + p.h_sub > 0);
     let even = (w.next_multiple_of(2), h.next_multiple_of(2));
     if !chosen.even() || full || even == (w, h) {
         return Ok((Spec::clone(spec), None));

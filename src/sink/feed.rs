@@ -48,6 +48,7 @@ pub struct Lane {
     packets: Receiver<AudioPacket>,
     next: Option<AudioPacket>,
     zero: i64,
+    packet_duration: Option<ClockTime>,
     ended: bool,
     /// Output time up to which packets were handed over, in nanoseconds.
     reached: i64,
@@ -144,7 +145,17 @@ impl Feed {
         let packets =
             track.taps.get(tap).cloned().ok_or_else(|| Failure::failed("the audio has no tap for this sink"))?;
         let zero = zero.nseconds() as i64;
-        self.lanes.push(Lane { source: source.clone(), packets, next: None, zero, ended: false, reached: 0, count: 0 });
+        let packet_duration = packet_duration(&track.caps);
+        self.lanes.push(Lane {
+            source: source.clone(),
+            packets,
+            next: None,
+            zero,
+            packet_duration,
+            ended: false,
+            reached: 0,
+            count: 0,
+        });
         Ok(source.upcast())
     }
 
@@ -192,7 +203,7 @@ impl Feed {
         let by = e.src().map(|s| s.name().to_string()).unwrap_or_default();
         if error.matches(gstreamer::ResourceError::NoSpaceLeft) || debug.contains("No space left") {
             return Failure::output(format!("cannot write {}: no space left on the disk", self.name))
-                .fix("free some space; what is written so far plays");
+                .fix("free some space");
         }
         let text = redact(error.message());
         // filesink puts errno into the debug text only.
@@ -335,6 +346,19 @@ impl Drop for Feed {
     }
 }
 
+/// How long a packet lasts where the codec fixes it: 1024 samples of AAC, 1152 of MP2 and MP3, 1536 of AC-3.
+fn packet_duration(caps: &gstreamer::Caps) -> Option<ClockTime> {
+    let s = caps.structure(0)?;
+    let samples = match (s.name().as_str(), s.get::<i32>("mpegversion").unwrap_or(0)) {
+        ("audio/mpeg", 1) => 1152,
+        ("audio/mpeg", _) => 1024,
+        ("audio/x-ac3", _) => 1536,
+        _ => return None,
+    };
+    let rate = u64::try_from(s.get::<i32>("rate").ok()?).ok().filter(|r| *r > 0)?;
+    Some(ClockTime::from_nseconds(samples * 1_000_000_000 / rate))
+}
+
 impl Lane {
     /// Hands over what belongs before `limit` (output time, ns), and takes in no more than one packet beyond.
     fn feed(&mut self, limit: i64) {
@@ -372,6 +396,10 @@ impl Lane {
         let b = buffer.make_mut();
         b.set_pts(ClockTime::from_nseconds(time.max(0) as u64));
         b.set_dts(ClockTime::NONE);
+        // Matroska gives no durations, and a muxer drops the last packet without one.
+        if b.duration().is_none() {
+            b.set_duration(self.packet_duration);
+        }
         if self.source.push_buffer(buffer).is_ok() {
             self.count += 1;
         }

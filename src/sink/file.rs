@@ -34,6 +34,15 @@ pub struct FileSink {
     pad: Option<even::Padder>,
     detail: String,
     notices: Vec<String>,
+    /// The encoder where it may have to be told not to reorder: see [`limit_reordering`].
+    reorders: Option<gstreamer::Element>,
+    started: bool,
+    /// For containers without timestamps: length of a frame as the file will have it, in ns.
+    steady: Option<f64>,
+    first: Option<gstreamer::ClockTime>,
+    frames: u64,
+    /// Of the finished file.
+    size: Option<u64>,
     done: bool,
 }
 
@@ -53,7 +62,7 @@ impl FileSink {
         let mut notices = Vec::new();
         let chosen = encoder::choose(settings, container, &site.spec.info, site.facts.live)?;
         let (spec, pad) = even::fit(site.spec, &chosen, &mut notices)?;
-        let spec = Arc::new(nominal_rate(&neutral_color(&spec)));
+        let spec = Arc::new(nominal_rate(&whole_color(&spec)));
         let mut feed = Feed::new(&spec, &settings.label(), site.facts.live)?;
         let target = Target::new(path, settings.overwrite)?;
         let muxer = muxer(container, site)?;
@@ -67,7 +76,9 @@ impl FileSink {
                 gstreamer::Caps::builder("video/x-raw").field("format", format.to_str().as_str()).build(),
             );
             chain.push(filter);
-            notices.push(format!("converted from {} to {format} for the encoder", spec.info.format()));
+            if !(spec.layout.rgb && matches!(format, VideoFormat::Bgra | VideoFormat::Bgrx)) {
+                notices.push(format!("converted from {} to {format} for the encoder", spec.info.format()));
+            }
         }
         chain.push(chosen.element.clone());
         if let Some(parser) = chosen.known.and_then(|k| k.parser).filter(|p| has(p)) {
@@ -78,10 +89,6 @@ impl FileSink {
         let source = feed.video().clone();
         feed.chain(&source, &chain)
             .map_err(|f| f.fix(format!("{} may not go into {}", chosen.detail, container.name)))?;
-        if container.no_timestamps && site.spec.info.fps().numer() == 0 {
-            notices
-                .push(format!("{} keeps no timestamps: the variable frame rate of the input is lost", container.name));
-        }
         let tracks = if settings.audio { site.audio } else { &[] };
         for track in tracks {
             audio::connect(&mut feed, track, site, container, &muxer, &mut notices)?;
@@ -91,17 +98,31 @@ impl FileSink {
         out.set_property("location", target.partial.to_string_lossy().as_ref());
         out.set_property("sync", false);
         out.set_property("async", false);
+        if site.facts.live && out.has_property("buffer-mode") {
+            // A killed recording must not lack what a buffer still held.
+            out.set_property_from_str("buffer-mode", "unbuffered");
+        }
         feed.chain(&muxer, std::slice::from_ref(&out))?;
         feed.count_bytes(&out);
         if matches!(container.muxer, "mp4mux" | "qtmux") {
             moof::mend(&out);
         }
         let detail = format!("{} in {}", chosen.detail, container.name);
-        let mut sink = FileSink { feed, target, pad, detail, notices, done: false };
-        if let Err(e) = sink.feed.start() {
-            return Err(sink.failed(e));
+        let iso = matches!(container.muxer, "mp4mux" | "qtmux");
+        let reorders = Some(chosen.element).filter(|e| iso && e.has_property("bframes"));
+        let fps = spec.info.fps();
+        let steady = container.no_timestamps.then(|| 1e9 * f64::from(fps.denom()) / f64::from(fps.numer().max(1)));
+        let (first, frames, size, started, done) = (None, 0, None, false, false);
+        Ok(FileSink { feed, target, pad, detail, notices, reorders, started, steady, first, frames, size, done })
+    }
+
+    /// Starts with the first picture: how late it is decides how the encoder may be set up.
+    fn start(&mut self, first: &Delivery) -> Result<(), Failure> {
+        self.started = true;
+        if let Some(encoder) = &self.reorders {
+            limit_reordering(encoder, first);
         }
-        Ok(sink)
+        self.feed.start()
     }
 
     /// Says what is left on the disk.
@@ -120,6 +141,22 @@ impl FileSink {
 
 impl Sink for FileSink {
     fn write(&mut self, picture: &Delivery) -> Result<(), Failure> {
+        if !self.started {
+            self.start(picture).map_err(|e| self.failed(e))?;
+        }
+        let first = *self.first.get_or_insert(picture.pts);
+        let shown = picture.pts.saturating_sub(first).nseconds() as f64;
+        if let Some(length) = self.steady.filter(|l| (shown - self.frames as f64 * l).abs() > l / 2.0) {
+            self.steady = None;
+            self.notices.push(format!(
+                "this container keeps no timestamps: the variable frame rate of the input is lost (frame {} is at {:.3} s, \
+                 and will be shown at {:.3} s)",
+                self.frames,
+                shown / 1e9,
+                self.frames as f64 * length / 1e9
+            ));
+        }
+        self.frames += 1;
         let pushed = match &mut self.pad {
             Some(pad) => pad.pad(picture).and_then(|p| self.feed.push(&p)),
             None => self.feed.push(picture),
@@ -128,10 +165,23 @@ impl Sink for FileSink {
     }
 
     fn finish(&mut self, end: End) -> Result<(), Failure> {
+        if !self.started {
+            // No picture came: there is nothing to put in place, and the run says why.
+            self.done = true;
+            self.target.abandon();
+            return Ok(());
+        }
         let finished = self.feed.finish(end);
         finished.map_err(|e| self.failed(e))?;
         self.done = true;
-        self.target.commit()
+        if self.frames == 0 {
+            // A video without a frame is no video.
+            let _ = std::fs::remove_file(&self.target.partial);
+            return Ok(());
+        }
+        self.target.commit()?;
+        self.size = std::fs::metadata(&self.target.path).ok().map(|m| m.len());
+        Ok(())
     }
 
     fn detail(&self) -> String {
@@ -139,7 +189,8 @@ impl Sink for FileSink {
     }
 
     fn bytes(&self) -> u64 {
-        self.feed.bytes.load(Ordering::Relaxed)
+        // Less than what went to the disk, parts of which are replaced at the end.
+        self.size.unwrap_or_else(|| self.feed.bytes.load(Ordering::Relaxed))
     }
 
     fn audio_packets(&self) -> Vec<u64> {
@@ -160,6 +211,16 @@ impl Drop for FileSink {
     }
 }
 
+/// The MP4 muxer forgets how late a stream starts when its first decoding time would lie before 0, as it does with
+/// B-frames and a start of less than two frames. Set before the encoder is started.
+fn limit_reordering(encoder: &gstreamer::Element, first: &Delivery) {
+    let frame = first.duration.unwrap_or(gstreamer::ClockTime::from_mseconds(40));
+    if !first.pts.is_zero() && first.pts < frame * 2 {
+        encoder.set_property("bframes", if first.pts < frame { 0u32 } else { 1u32 });
+        encoder.set_property("b-pyramid", false);
+    }
+}
+
 /// A queue for encoded data.
 pub fn queue() -> Result<gstreamer::Element, Failure> {
     let queue = make("queue")?;
@@ -173,7 +234,7 @@ fn muxer(container: &Container, site: &Site<'_>) -> Result<gstreamer::Element, F
     let muxer = make(container.muxer)?;
     if muxer.has_property("fragment-mode") {
         // Fragments while recording, so that a killed run leaves a file that plays; one plain index at the end.
-        muxer.set_property("fragment-duration", 1000u32);
+        muxer.set_property("fragment-duration", if site.facts.live { 500u32 } else { 1000u32 });
         muxer.set_property_from_str("fragment-mode", "first-moov-then-finalise");
     }
     if muxer.has_property("movie-timescale") {
@@ -190,14 +251,22 @@ fn integral(info: &VideoInfo) -> bool {
     info.fps().numer() > 0 && info.fps().denom() == 1001
 }
 
-/// Sources that do not say what their colours are must not come out as if they did: GStreamer would put in a guess.
-fn neutral_color(spec: &Spec) -> Spec {
+/// What a source leaves open about its colours. Encoders read caps through GStreamer's `VideoInfo`, which throws a
+/// description away as a whole when the matrix is not in it: what is known (a full range, say) would be lost too. So the
+/// matrix that players assume is filled in: BT.709 above 576 lines, BT.601 below.
+fn whole_color(spec: &Spec) -> Spec {
     let mut spec = spec.clone();
     if let Some(caps) = &mut spec.caps
         && !spec.layout.rgb
-        && caps.structure(0).is_some_and(|s| !s.has_field("colorimetry"))
+        && let Some(s) = caps.structure(0)
     {
-        caps.make_mut().set("colorimetry", "0:0:0:0");
+        let known = s.get::<String>("colorimetry").unwrap_or_else(|_| "0:0:0:0".into());
+        let parts: Vec<&str> = known.split(':').collect();
+        if let [range, "0", transfer, primaries] = parts[..] {
+            let matrix = if spec.info.height() > 576 { 3 } else { 4 };
+            let range = if range == "0" { "2" } else { range };
+            caps.make_mut().set("colorimetry", format!("{range}:{matrix}:{transfer}:{primaries}"));
+        }
     }
     spec
 }
@@ -214,17 +283,27 @@ fn nominal_rate(spec: &Spec) -> Spec {
     spec
 }
 
-/// The format to hand to the encoder where its own choice would make a file that many players cannot show: RGB and gray
-/// become 4:2:0. What is YUV already keeps its subsampling and depth.
+/// The format to hand to the encoder where its own choice would lose something, or make a file that many players cannot
+/// show: RGB and gray become 4:2:0, and stay RGB where the encoder is lossless. What is YUV keeps its subsampling and depth.
 fn working_format(info: &VideoInfo, chosen: &Chosen) -> Option<VideoFormat> {
     let known = chosen.known?;
     let f = info.format_info();
-    let wide = matches!(known.media, "video/x-h264" | "video/x-h265" | "video/x-vp9" | "video/x-av1");
-    if !wide || f.is_yuv() && !f.has_alpha() {
-        return None;
-    }
-    let deep = f.depth()[0] > 8 && known.media != "video/x-av1" && known.media != "video/x-vp9";
-    Some(if deep { VideoFormat::I42010le } else { VideoFormat::I420 })
+    let (deep, alpha) = (f.depth()[0] > 8, f.has_alpha());
+    let wanted = match known.media {
+        "video/x-ffv" if f.is_rgb() && !deep => {
+            if alpha {
+                VideoFormat::Bgra
+            } else {
+                VideoFormat::Bgrx
+            }
+        }
+        "video/x-h264" | "video/x-h265" if !f.is_yuv() && deep => VideoFormat::I42010le,
+        "video/x-h264" | "video/x-h265" | "video/x-vp9" | "video/x-vp8" | "video/x-av1" if !f.is_yuv() || alpha => {
+            VideoFormat::I420
+        }
+        _ => return None,
+    };
+    (wanted != info.format()).then_some(wanted)
 }
 
 /// Title, date, place: what describes the content goes along, what describes the encoding does not.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{SinkKind, SinkSettings, number_pattern};
 use crate::failure::Failure;
 use crate::source::Input;
+use crate::source::truncation::{self, Whole};
 
 /// A file that is being written beside its final place.
 #[derive(Debug)]
@@ -58,8 +59,23 @@ impl Target {
                 let _ = fs::remove_file(&self.partial);
                 None
             }
-            Ok(m) => Some(format!("what was written so far is in {} ({} bytes)", self.partial.display(), m.len())),
+            Ok(m) => {
+                let plays = match truncation::whole(&self.partial) {
+                    Whole::NoIndex => "; it broke off before its first index and does not play",
+                    _ => " and plays up to about its last second",
+                };
+                Some(format!("what was written so far is in {} ({} bytes){plays}", self.partial.display(), m.len()))
+            }
             Err(_) => None,
+        }
+    }
+}
+
+impl Drop for Target {
+    /// What never got a byte is no remains.
+    fn drop(&mut self) {
+        if fs::metadata(&self.partial).is_ok_and(|m| m.len() == 0) {
+            let _ = fs::remove_file(&self.partial);
         }
     }
 }
@@ -149,6 +165,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a b%.mp4");
         let (a, b) = (Target::new(&path, false).unwrap(), Target::new(&path, false).unwrap());
+        let empty = Target::new(&path, false).unwrap();
+        let never_written = empty.partial.clone();
+        drop(empty);
+        assert!(!never_written.exists());
         assert_ne!(a.partial, b.partial);
         assert_eq!(a.partial.extension().unwrap(), "mp4");
         fs::write(&a.partial, b"x").unwrap();

@@ -93,6 +93,7 @@ impl Outlet {
 }
 
 /// Serves one sink until its channel closes. Answers with what became of it.
+#[allow(clippy::too_many_arguments)]
 pub fn serve(
     name: String,
     mut sink: Box<dyn Sink>,

@@ -107,7 +107,11 @@ pub fn open(
     let arrived = Instant::now();
     site.wait_for_audio(arrived, control);
     let facts = facts(&puller, &site, input, settings, name, spec, origin, arrived);
-    let audio = std::mem::take(&mut site.found.lock().unwrap_or_else(|e| e.into_inner()).audio);
+    let mut audio = std::mem::take(&mut site.found.lock().unwrap_or_else(|e| e.into_inner()).audio);
+    if taps == 0 {
+        // Nobody listens: then nobody waits for it either.
+        audio.clear();
+    }
     Ok(Opened { facts, source: Box::new(puller), audio })
 }
 

@@ -69,7 +69,7 @@ pub fn open(files: &[PathBuf], settings: &SourceSettings) -> Result<Opened, Fail
         tags: gstreamer::TagList::new(),
         notices: Vec::new(),
     };
-    let source = Images { files: files.to_vec().into_iter(), spec, pool, fps, index: 0 };
+    let source = Images { files: Vec::from(files).into_iter(), spec, pool, fps, index: 0 };
     Ok(Opened { facts, source: Box::new(source), audio: Vec::new() })
 }
 

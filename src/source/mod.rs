@@ -1,4 +1,4 @@
-//! Where frames come from: one file per kind of source. All that decode end in [`pull::Puller`]; the rest make frames
+//! Where frames come from: one file per kind of source. All that decode end in `pull::Puller`; the rest make frames
 //! themselves.
 
 mod attach;

@@ -224,7 +224,7 @@ impl Puller {
             if *known == caps {
                 return Ok(spec.clone());
             }
-            let info = self.info(&caps)?;
+            let (info, _) = self.info(&caps)?;
             let old = &spec.info;
             if (info.width(), info.height(), info.format()) != (old.width(), old.height(), old.format()) {
                 return Err(Failure::input(format!(
@@ -253,17 +253,20 @@ impl Puller {
             self.state.spec = Some((caps, spec.clone()));
             return Ok(spec);
         }
-        let info = self.info(&caps)?;
+        let (info, mended) = self.info(&caps)?;
         let spec = Spec::new(info).map_err(|e| Failure::input(format!("{}: {e}", self.name)))?;
-        let spec = Arc::new(spec.with_caps(caps.clone()));
+        let spec = Arc::new(spec.with_caps(mended));
         self.state.spec = Some((caps, spec.clone()));
         Ok(spec)
     }
 
-    fn info(&self, caps: &gstreamer::Caps) -> Result<VideoInfo, Failure> {
+    /// The caps with the colour range that the file itself states, and what they say.
+    fn info(&self, caps: &gstreamer::Caps) -> Result<(VideoInfo, gstreamer::Caps), Failure> {
         let bad = |_| Failure::input(format!("{} delivers frames that cannot be read: {caps}", self.name));
         let info = VideoInfo::from_caps(caps).map_err(bad)?;
-        let Some(full) = self.state.full_range.filter(|_| !info.format_info().is_rgb()) else { return Ok(info) };
+        let Some(full) = self.state.full_range.filter(|_| !info.format_info().is_rgb()) else {
+            return Ok((info, caps.clone()));
+        };
         let c = info.colorimetry();
         let range = if full {
             gstreamer_video::VideoColorRange::Range0_255
@@ -273,7 +276,7 @@ impl Puller {
         let c = gstreamer_video::VideoColorimetry::new(range, c.matrix(), c.transfer(), c.primaries());
         let mut caps = caps.clone();
         caps.make_mut().set("colorimetry", c.to_string());
-        VideoInfo::from_caps(&caps).map_err(bad)
+        Ok((VideoInfo::from_caps(&caps).map_err(bad)?, caps))
     }
 
     fn frame(&mut self, sample: gstreamer::Sample) -> Result<Frame, Failure> {

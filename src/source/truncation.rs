@@ -30,11 +30,11 @@ fn expected_len(file: &mut File, len: u64) -> Option<u64> {
         let segment = 4 + n + usize::try_from(header?).ok()?;
         let mut buf = [0u8; 12];
         file.seek(SeekFrom::Start(segment as u64)).ok()?;
-        file.read_exact(&mut buf).ok()?;
-        if buf[..4] != [0x18, 0x53, 0x80, 0x67] {
+        let n = file.read(&mut buf).ok()?;
+        if n < 5 || buf[..4] != [0x18, 0x53, 0x80, 0x67] {
             return None;
         }
-        let (size, n) = vint(&buf[4..])?;
+        let (size, n) = vint(&buf[4..n])?;
         return Some(segment as u64 + 4 + n as u64 + size?);
     }
     None

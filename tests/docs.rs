@@ -1,0 +1,62 @@
+//! What the documentation shows is what the program does: docs/ops.md and docs/cli.md are made from the code and must not be
+//! stale (`scripts/docs` makes them anew), and every file in config/ runs as it is.
+
+use std::path::Path;
+use std::process::Command;
+
+use clap::CommandFactory;
+use clap_markdown::MarkdownOptions;
+
+/// Compares a page with what the code says, or writes it where `FRAMEWRIGHT_WRITE_DOCS` is set.
+fn up_to_date(page: &str, wanted: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+    if std::env::var_os("FRAMEWRIGHT_WRITE_DOCS").is_some() {
+        std::fs::write(&path, wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = found.lines().zip(wanted.lines()).position(|(a, b)| a != b);
+    assert!(found == wanted, "{page} is stale (from line {differs:?} on): run scripts/docs and commit the result");
+}
+
+#[test]
+fn ops_md_is_up_to_date() {
+    let made = Command::new(env!("CARGO_BIN_EXE_framewright")).args(["ops", "--markdown"]).output().unwrap();
+    assert!(made.status.success());
+    up_to_date("docs/ops.md", &String::from_utf8(made.stdout).unwrap());
+}
+
+#[test]
+fn cli_md_is_up_to_date() {
+    let options = MarkdownOptions::new().title("The command line".into()).show_footer(false);
+    let program = framewright::cli::Cli::command().mut_subcommand("run", |run| {
+        let examples = run.get_after_help().map(ToString::to_string).unwrap_or_default();
+        run.after_help(format!("```text\n{examples}\n```"))
+    });
+    let body = clap_markdown::help_markdown_command_custom(&program, &options);
+    let (title, rest) = body.split_once('\n').unwrap();
+    let note = "<!-- Made from the program's own help by `scripts/docs`; a test fails when it is stale. -->";
+    let lines: Vec<&str> = rest.trim().lines().map(str::trim_end).collect();
+    up_to_date("docs/cli.md", &format!("{title}\n\n{note}\n\n{}\n", lines.join("\n")));
+}
+
+#[test]
+fn every_example_configuration_runs_as_it_is() {
+    let work = tempfile::tempdir().unwrap();
+    std::fs::create_dir(work.path().join("demo")).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 7);
+    for file in files {
+        // Twice, since people run examples twice.
+        for frames in ["5", "3"] {
+            let run = Command::new(env!("CARGO_BIN_EXE_framewright"))
+                .current_dir(work.path())
+                .args(["run", "-q", "--frames", frames, "-c"])
+                .arg(&file)
+                .output()
+                .unwrap();
+            assert!(run.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&run.stderr));
+        }
+    }
+}
