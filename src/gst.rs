@@ -14,13 +14,15 @@ pub fn init() -> Result<(), Failure> {
     gstreamer::init()
         .map_err(|e| Failure::failed(format!("GStreamer does not start: {e}")).fix("`scripts/setup` installs it"))?;
     bridge_log();
-    // Decoders that lose pictures or shift values where another one does not.
+    // What loses pictures or shifts values where another element does not.
     let registry = gstreamer::Registry::get();
     for (name, rank) in [
         // Splits packed B-frames into one picture too many.
         ("mpeg4videoparse", gstreamer::Rank::NONE),
         // jpegdec uses a fast, inexact transform and calls every file full range.
         ("avdec_mjpeg", gstreamer::Rank::PRIMARY + 10),
+        // Tried by autovideosink where no display answers: it crashes.
+        ("dfbvideosink", gstreamer::Rank::NONE),
     ] {
         if let Some(feature) = registry.lookup_feature(name) {
             feature.set_rank(rank);

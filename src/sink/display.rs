@@ -23,7 +23,7 @@ pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Tail, Failure> {
     }
     let feed = Feed::new(site.spec, "display", site.facts.live)?;
     let sync = !site.facts.live;
-    let window = make("autovideosink")?;
+    let window = window(set("WAYLAND_DISPLAY"))?;
     window.set_property("sync", sync);
     let mut chain = vec![make("videoconvert")?];
     if settings.show_fps {
@@ -42,6 +42,44 @@ pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Tail, Failure> {
             .fix("-o FILE.mp4 writes a file, -o null only measures")
     })?;
     Ok(Tail { feed, detail: if sync { "at the video's own speed".into() } else { "live".into() } })
+}
+
+/// The first kind of window that this display has. (`autovideosink` would take a fakesink rather than fail, and try the
+/// console's screen.)
+fn window(wayland: bool) -> Result<gstreamer::Element, Failure> {
+    let mut kinds = vec!["xvimagesink", "ximagesink", "glimagesink"];
+    if wayland {
+        kinds.splice(..0, ["waylandsink", "glimagesink"]);
+    }
+    if cfg!(target_os = "macos") {
+        kinds = vec!["osxvideosink", "glimagesink"];
+    }
+    let mut reasons = Vec::new();
+    for kind in &kinds {
+        let Ok(window) = gstreamer::ElementFactory::make(kind).build() else { continue };
+        let bus = gstreamer::Bus::new();
+        window.set_bus(Some(&bus));
+        if window.set_state(gstreamer::State::Ready).is_ok() {
+            window.set_bus(None);
+            log::info!("the window is a {kind}");
+            return Ok(window);
+        }
+        let error = bus.pop_filtered(&[gstreamer::MessageType::Error]);
+        let text = error.and_then(|m| match m.view() {
+            gstreamer::MessageView::Error(e) => Some(e.error().message().trim_end_matches('.').to_owned()),
+            _ => None,
+        });
+        reasons.push(format!("{kind}: {}", text.unwrap_or_else(|| "does not start".into())));
+        let _ = window.set_state(gstreamer::State::Null);
+    }
+    let Some(last) = kinds.last().filter(|_| reasons.is_empty()) else {
+        let display = ["WAYLAND_DISPLAY", "DISPLAY"].into_iter().filter_map(|v| Some((v, std::env::var(v).ok()?)));
+        let display: Vec<String> = display.map(|(v, value)| format!("{v}={value}")).collect();
+        return Err(Failure::output(format!("cannot open a window on {}: {}", display.join(", "), reasons.join("; ")))
+            .fix("-o FILE.mp4 writes a file, -o null only measures; headless use xvfb-run"));
+    };
+    let missing = crate::gst::missing(if cfg!(target_os = "linux") { "ximagesink" } else { last });
+    Err(Failure { class: crate::failure::Class::Output, ..missing })
 }
 
 impl Sink for Tail {

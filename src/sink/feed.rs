@@ -59,19 +59,29 @@ pub struct Lane {
 impl Feed {
     /// An appsrc for `spec` in a new pipeline, nothing linked yet.
     pub fn new(spec: &Spec, name: &str, live: bool) -> Result<Self, Failure> {
+        let (pipeline, video) = (gstreamer::Pipeline::with_name("sink"), AppSrc::builder().name("frames").build());
+        pipeline.add(&video).map_err(|e| Failure::failed(format!("cannot build the output pipeline: {e}")))?;
+        Self::around(pipeline, video, spec, name, live)
+    }
+
+    /// Feeds `video`, which is in `pipeline` already.
+    pub fn around(
+        pipeline: gstreamer::Pipeline,
+        video: AppSrc,
+        spec: &Spec,
+        name: &str,
+        live: bool,
+    ) -> Result<Self, Failure> {
         let caps = match &spec.caps {
             Some(caps) => caps.clone(),
             None => spec.info.to_caps().map_err(|e| Failure::failed(format!("{name}: {e}")))?,
         };
         let room = Arc::new((Mutex::new(()), Condvar::new()));
         let wake = room.clone();
-        let video = AppSrc::builder()
-            .name("frames")
-            .caps(&caps)
-            .format(gstreamer::Format::Time)
-            .stream_type(AppStreamType::Stream)
-            .max_bytes(0)
-            .build();
+        video.set_caps(Some(&caps));
+        video.set_format(gstreamer::Format::Time);
+        video.set_stream_type(AppStreamType::Stream);
+        video.set_max_bytes(0);
         video.set_property("max-buffers", DEPTH);
         video.set_property("min-percent", 60u32);
         video.set_callbacks(
@@ -82,8 +92,7 @@ impl Feed {
                 })
                 .build(),
         );
-        let pipeline = gstreamer::Pipeline::with_name("sink");
-        let feed = Feed {
+        Ok(Feed {
             pipeline,
             video,
             room,
@@ -94,9 +103,7 @@ impl Feed {
             bytes: Arc::default(),
             end: ClockTime::ZERO,
             over: false,
-        };
-        feed.add(feed.video.upcast_ref())?;
-        Ok(feed)
+        })
     }
 
     /// Where pictures come out.
