@@ -290,9 +290,6 @@ impl Puller {
         let buffer =
             sample.buffer_owned().ok_or_else(|| Failure::input(format!("{} delivers an empty sample", self.name)))?;
         drop(sample);
-        if buffer.flags().contains(gstreamer::BufferFlags::CORRUPTED) {
-            self.state.ending.decode_errors += 1;
-        }
         let duration = buffer.duration().or_else(|| frame_duration(&spec.info));
         let pts = self.state.times.settle(time.map(|t| ClockTime::from_nseconds(t.max(0) as u64)), duration);
         self.state.frames += 1;
