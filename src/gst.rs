@@ -1,5 +1,6 @@
 //! Small things about GStreamer that more than one room needs.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -31,6 +32,14 @@ pub fn init() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Complaints of libav's decoders, which hide damage in a picture as well as they can and say so in the log only.
+static DAMAGE: AtomicU64 = AtomicU64::new(0);
+
+/// How often libav complained so far.
+pub fn damage() -> u64 {
+    DAMAGE.load(Ordering::Relaxed)
+}
+
 /// GStreamer's own log, by category, under the target `gst`. Its levels are lowered by one: what it calls a warning is
 /// seldom one for the user.
 fn bridge_log() {
@@ -38,8 +47,7 @@ fn bridge_log() {
         return;
     }
     gstreamer::log::remove_default_log_function();
-    let max = log::max_level();
-    let threshold = match max {
+    let threshold = match log::max_level() {
         log::LevelFilter::Off | log::LevelFilter::Error | log::LevelFilter::Warn => gstreamer::DebugLevel::None,
         log::LevelFilter::Info => gstreamer::DebugLevel::Error,
         log::LevelFilter::Debug => gstreamer::DebugLevel::Warning,
@@ -47,14 +55,20 @@ fn bridge_log() {
     };
     gstreamer::log::set_default_threshold(threshold);
     if threshold == gstreamer::DebugLevel::None {
-        return;
+        gstreamer::log::set_threshold_for_name("libav", gstreamer::DebugLevel::Error);
     }
     gstreamer::log::add_log_function(|category, level, _file, _function, _line, object, message| {
+        if level == gstreamer::DebugLevel::Error && category.name() == "libav" {
+            DAMAGE.fetch_add(1, Ordering::Relaxed);
+        }
         let level = match level {
             gstreamer::DebugLevel::Error => log::Level::Info,
             gstreamer::DebugLevel::Warning | gstreamer::DebugLevel::Fixme => log::Level::Debug,
             _ => log::Level::Trace,
         };
+        if level > log::max_level() {
+            return;
+        }
         let target = format!("gst::{}", category.name());
         let text = message.get().map(|m| m.to_string()).unwrap_or_default();
         let from = object.map(|o| format!("{o}: ")).unwrap_or_default();

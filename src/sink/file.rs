@@ -93,7 +93,10 @@ impl FileSink {
         for track in tracks {
             audio::connect(&mut feed, track, site, container, &muxer, &mut notices)?;
         }
-        tags(&muxer, site);
+        // matroskamux writes any text with a space in it quoted and escaped: better none than that.
+        if !matches!(container.muxer, "matroskamux" | "webmmux") {
+            tags(&muxer, site);
+        }
         let out = make("filesink")?;
         out.set_property("location", target.partial.to_string_lossy().as_ref());
         out.set_property("sync", false);

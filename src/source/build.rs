@@ -63,6 +63,11 @@ pub fn open(
     taps: usize,
     control: &Control,
 ) -> Result<Opened, Failure> {
+    // Before anything else opens the file: a FIFO would hold it up.
+    let located = match input {
+        Input::File(path) => Some(locate(path.as_os_str())?.0),
+        _ => None,
+    };
     let name = input.label();
     let appsink = AppSink::builder().sync(false).max_buffers(2).enable_last_sample(false).build();
     offer_video_meta(&appsink);
@@ -85,7 +90,7 @@ pub fn open(
         found: Mutex::default(),
     });
     match input {
-        Input::File(path) => decode(&site, &locate(path.as_os_str())?.0)?,
+        Input::File(_) => decode(&site, &located.unwrap_or_default())?,
         Input::Uri(uri) => {
             let remote = Arc::new(Remote::new(uri));
             puller.remote = Some(remote.clone());
@@ -106,7 +111,7 @@ pub fn open(
     let (spec, origin) = wait(&mut puller, &site, control)?;
     let arrived = Instant::now();
     site.wait_for_audio(arrived, control);
-    let facts = facts(&puller, &site, input, settings, name, spec, origin, arrived);
+    let facts = facts(&puller, &site, input, settings, spec, origin, arrived);
     let mut audio = std::mem::take(&mut site.found.lock().unwrap_or_else(|e| e.into_inner()).audio);
     if taps == 0 {
         // Nobody listens: then nobody waits for it either.
@@ -169,7 +174,6 @@ fn facts(
     site: &Site,
     input: &Input,
     settings: &SourceSettings,
-    name: String,
     spec: Arc<crate::frame::Spec>,
     first: gstreamer::ClockTime,
     arrived: Instant,
@@ -190,7 +194,7 @@ fn facts(
             .then(|| d.nseconds().checked_mul(fps.numer() as u64).map(|n| n / 1_000_000_000 / fps.denom() as u64))?
     });
     Facts {
-        name,
+        name: puller.name.clone(),
         live: puller.live,
         held: arrived.elapsed(),
         finite: limited || (by_nature && !puller.live),

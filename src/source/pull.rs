@@ -388,6 +388,7 @@ impl Source for Puller {
         let _ = self.bus();
         let mut ending = std::mem::take(&mut self.state.ending);
         ending.repaired = self.state.times.repaired;
+        ending.decode_errors += crate::gst::damage();
         ending.truncated = self.path.as_deref().and_then(truncation::check);
         ending
     }
