@@ -33,7 +33,7 @@ pub struct Args {
 const MODULES: &[(&str, Level)] = &[
     ("core", Need),
     ("imgproc", Need),
-    ("imgcodecs", Need),
+    ("imgcodecs", Extra),
     ("video", Extra),
     ("objdetect", Extra),
     ("dnn", Extra),

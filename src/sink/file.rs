@@ -297,6 +297,8 @@ fn working_format(info: &VideoInfo, chosen: &Chosen) -> Option<VideoFormat> {
                 VideoFormat::Bgrx
             }
         }
+        // gst-libav 1.22 loses the last column of colour that is stored at a quarter, where that column is not whole.
+        "video/x-ffv" if f.is_yuv() && f.w_sub()[1] == 2 && !info.width().is_multiple_of(4) => VideoFormat::I420,
         "video/x-h264" | "video/x-h265" if !f.is_yuv() && deep => VideoFormat::I42010le,
         "video/x-h264" | "video/x-h265" | "video/x-vp9" | "video/x-vp8" | "video/x-av1" if !f.is_yuv() || alpha => {
             VideoFormat::I420

@@ -1,4 +1,5 @@
-//! Picture files, read by OpenCV, one frame each.
+//! Picture files, one frame each. Read by the `image` crate: OpenCV's own reader pulls more than a hundred shared libraries
+//! into every start of the program.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,9 +8,7 @@ use std::time::Duration;
 
 use gstreamer::{ClockTime, Fraction};
 use gstreamer_video::{VideoFormat, VideoInfo};
-use opencv::core::{self as cv, Mat};
-use opencv::imgcodecs;
-use opencv::prelude::*;
+use image::{DynamicImage, ImageDecoder, ImageReader};
 
 use super::generate::pts;
 use super::{Facts, Opened, Pull, Source};
@@ -29,21 +28,9 @@ struct Images {
 pub fn open(files: &[PathBuf], settings: &SourceSettings) -> Result<Opened, Failure> {
     let first = files.first().ok_or_else(|| Failure::input("there are no pictures"))?;
     let picture = read(first)?;
-    let format = match (picture.depth(), picture.channels()) {
-        (cv::CV_8U, 1) => VideoFormat::Gray8,
-        (cv::CV_16U, 1) => VideoFormat::Gray16Le,
-        (cv::CV_8U, 3) => VideoFormat::Bgr,
-        (cv::CV_8U, 4) => VideoFormat::Bgra,
-        (d, c) => {
-            return Err(Failure::input(format!(
-                "{}: pictures with {c} channels of OpenCV depth {d} are not supported",
-                first.display()
-            )));
-        }
-    };
     let fps = settings.fps.map_or(Fraction::new(30, 1), |r| r.0);
     let bad = |e: &dyn std::fmt::Display| Failure::input(format!("{}: {e}", first.display()));
-    let info = VideoInfo::builder(format, picture.cols() as u32, picture.rows() as u32)
+    let info = VideoInfo::builder(picture.format, picture.width, picture.height)
         .fps(fps)
         .par(Fraction::new(1, 1))
         .build()
@@ -73,24 +60,35 @@ pub fn open(files: &[PathBuf], settings: &SourceSettings) -> Result<Opened, Fail
     Ok(Opened { facts, source: Box::new(source), audio: Vec::new() })
 }
 
-fn read(path: &Path) -> Result<Mat, Failure> {
+/// A decoded picture: rows without padding.
+struct Picture {
+    format: VideoFormat,
+    width: u32,
+    height: u32,
+    bytes: Vec<u8>,
+}
+
+fn read(path: &Path) -> Result<Picture, Failure> {
     let bad = |why: &dyn std::fmt::Display| Failure::input(format!("cannot open picture {}: {why}", path.display()));
-    let bytes = std::fs::read(path).map_err(|e| bad(&e))?;
-    if bytes.is_empty() {
+    if std::fs::metadata(path).map_err(|e| bad(&e))?.len() == 0 {
         return Err(bad(&"it is empty"));
     }
-    let picture = imgcodecs::imdecode(&cv::Vector::from_slice(&bytes), imgcodecs::IMREAD_UNCHANGED)
-        .map_err(|e| bad(&e.message))?;
-    if picture.empty() {
-        return Err(bad(&"it is damaged, or no picture that OpenCV reads"));
-    }
-    // 16-bit colour has no raw format of its own here.
-    if picture.depth() == cv::CV_16U && picture.channels() > 1 {
-        let mut eight = Mat::default();
-        picture.convert_to(&mut eight, cv::CV_8U, 1.0 / 257.0, 0.0).map_err(|e| bad(&e.message))?;
-        return Ok(eight);
-    }
-    Ok(picture)
+    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(|e| bad(&e))?;
+    let mut decoder = reader.into_decoder().map_err(|e| bad(&e))?;
+    let orientation = decoder.orientation().map_err(|e| bad(&e))?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| bad(&e))?;
+    picture.apply_orientation(orientation);
+    let (width, height) = (picture.width(), picture.height());
+    let (format, bytes) = match picture {
+        DynamicImage::ImageLuma8(p) => (VideoFormat::Gray8, p.into_raw()),
+        DynamicImage::ImageLuma16(p) => {
+            (VideoFormat::Gray16Le, p.into_raw().into_iter().flat_map(u16::to_le_bytes).collect())
+        }
+        // 16-bit colour has no raw format of its own here.
+        p if p.color().has_alpha() => (VideoFormat::Rgba, p.into_rgba8().into_raw()),
+        p => (VideoFormat::Rgb, p.into_rgb8().into_raw()),
+    };
+    Ok(Picture { format, width, height, bytes })
 }
 
 impl Source for Images {
@@ -98,14 +96,13 @@ impl Source for Images {
         let Some(path) = self.files.next() else { return Ok(Pull::End) };
         let picture = read(&path)?;
         let info = &self.spec.info;
-        let kind = self.spec.layout.mat_type(0);
-        if (picture.cols() as u32, picture.rows() as u32, picture.typ()) != (info.width(), info.height(), kind) {
+        if (picture.width, picture.height, picture.format) != (info.width(), info.height(), info.format()) {
             return Err(Failure::input(format!(
-                "{} is {}x{} with {} channels, the first picture is {}x{} {}: one video cannot hold both",
+                "{} is {}x{} {}, the first picture is {}x{} {}: one video cannot hold both",
                 path.display(),
-                picture.cols(),
-                picture.rows(),
-                picture.channels(),
+                picture.width,
+                picture.height,
+                picture.format,
                 info.width(),
                 info.height(),
                 info.format()
@@ -115,10 +112,12 @@ impl Source for Images {
         let (shown, end) = (pts(self.index, self.fps), pts(self.index + 1, self.fps));
         self.index += 1;
         let mut frame = Frame::new(self.pool.acquire().map_err(bad)?, self.spec.clone(), shown, Some(end - shown));
-        frame
-            .planes_mut()
-            .and_then(|mut p| p.edit(0, |to| picture.copy_to(to).map_err(FrameError::from)))
-            .map_err(bad)?;
+        let mut planes = frame.planes_mut().map_err(bad)?;
+        let row = picture.bytes.len() / picture.height.max(1) as usize;
+        for (y, line) in (0u32..).zip(picture.bytes.chunks_exact(row.max(1))) {
+            planes.row_mut(0, y).map_err(bad)?.copy_from_slice(line);
+        }
+        drop(planes);
         Ok(Pull::Frame(frame))
     }
 }

@@ -28,6 +28,8 @@ fn every_configuration_runs() {
     for path in configs() {
         let dir = temp();
         let out = dir.path().join("out.mkv");
+        // Where the examples write, as scripts/demo has it.
+        std::fs::create_dir(dir.path().join("demo")).expect("a folder");
         let run = fw!["run", "generate:scene", "-c", &path, "-o", &out].words("--frames 20 --size 320x240 --fps 10");
         let run = run.within(dir.path()).end();
         assert_eq!(run.code, 0, "{}:\n{}", path.display(), run.stderr);

@@ -42,7 +42,8 @@ fn zero(input: &Path, media: &Media, first: f64) -> f64 {
         // These hold no timestamps, or start anywhere: ffprobe counts from the decoding delay, players from the first frame.
         "avi" | "mpg" | "h264" | "h265" | "wmv" => first,
         // A Matroska file starts with its first packet of any track, as in every player.
-        "mkv" | "webm" => media.start(),
+        // Opus may start before 0, with what is not to be heard; that moves nothing.
+        "mkv" | "webm" => media.start().max(0.0),
         _ => 0.0,
     }
 }
@@ -50,7 +51,15 @@ fn zero(input: &Path, media: &Media, first: f64) -> f64 {
 /// Frames and times of `out` against `input`.
 fn compare_times(input: &Path, a: &Media, b: &Media) {
     let (was, is) = (a.pts(), b.pts());
-    assert_eq!(was.len(), is.len(), "{}: frames", name(input));
+    // Where a file is cut off in the middle of its last picture, ffmpeg shows what it can of that.
+    let cut = usize::from(CUT_OFF.contains(&name(input)));
+    assert!(
+        (was.len() - cut..=was.len()).contains(&is.len()),
+        "{}: {} frames became {}",
+        name(input),
+        was.len(),
+        is.len()
+    );
     let start = zero(input, a, was[0]);
     let shift = if start == was[0] { is[0] } else { 0.0 };
     let worst = was.iter().zip(&is).map(|(x, y)| (x - start - (y - shift)).abs()).fold(0.0, f64::max);
@@ -105,7 +114,8 @@ fn compare_audio(input: &Path, a: &Media, b: &Media, run: &Output) {
     let (was, is) = (a.streams("audio"), b.streams("audio"));
     assert_eq!(was.len(), is.len(), "{}: audio tracks; {}", name(input), run.notices());
     let first = a.pts()[0];
-    let start = zero(input, a, first);
+    // The decoding delay by which ffprobe moves the pictures of an AVI is none of the audio's.
+    let start = if extension(input) == "avi" { 0.0 } else { zero(input, a, first) };
     for n in 0..was.len() {
         let (x, y) = (a.audio(n), b.audio(n));
         assert!(!y.is_empty(), "{}: audio track {n} is empty", name(input));

@@ -118,8 +118,8 @@ pub fn read_counter(picture: &impl MatTraitConst) -> Option<u32> {
 mod tests {
     use super::super::tests::drawn;
     use super::*;
-    use opencv::core::{Size, Vector, flip};
-    use opencv::imgcodecs;
+    use image::codecs::jpeg::JpegEncoder;
+    use opencv::core::{Size, flip};
 
     const NUMBERS: [u64; 7] = [0, 1, 29, 1000, 123_456, 0x5555_5555, 0xffff_ffff];
 
@@ -136,11 +136,13 @@ mod tests {
     fn survives_lossy_coding_and_scaling_in_colour_and_gray() {
         for n in NUMBERS {
             let m = drawn("counter", 320, 180, n);
-            let mut jpeg = Vector::new();
-            let quality = Vector::from_slice(&[imgcodecs::IMWRITE_JPEG_QUALITY, 30]);
-            imgcodecs::imencode(".jpg", &m, &mut jpeg, &quality).unwrap();
-            for mode in [imgcodecs::IMREAD_COLOR, imgcodecs::IMREAD_GRAYSCALE] {
-                let decoded = imgcodecs::imdecode(&jpeg, mode).unwrap();
+            let mut jpeg = Vec::new();
+            let pixels = image::RgbImage::from_raw(320, 180, m.data_bytes().unwrap().to_vec()).unwrap();
+            JpegEncoder::new_with_quality(&mut jpeg, 30).encode_image(&pixels).unwrap();
+            let coded = image::load_from_memory(&jpeg).unwrap();
+            for (pixels, channels) in [(coded.to_rgb8().into_raw(), 3), (coded.to_luma8().into_raw(), 1)] {
+                let flat = Mat::from_slice(&pixels).unwrap();
+                let decoded = flat.reshape(channels, 180).unwrap().try_clone().unwrap();
                 assert_eq!(read_counter(&decoded), Some(n as u32));
                 let mut scaled = Mat::default();
                 imgproc::resize(&decoded, &mut scaled, Size::new(213, 120), 0.0, 0.0, imgproc::INTER_AREA).unwrap();
