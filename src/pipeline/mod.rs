@@ -185,11 +185,16 @@ impl Running {
         let (ops, processed) = self.ops.join().unwrap_or_else(|e| (Vec::new(), Err(panicked(e))));
         let mut sinks = Vec::new();
         let mut written = Ok(());
+        let mut ended_by_user = None;
         for w in self.writers {
             match w.join() {
                 Ok((stats, failure)) => {
                     sinks.push(stats);
-                    written = written.and(failure.map_or(Ok(()), Err));
+                    match failure {
+                        // An output that the user ended; it cuts the run short only if there was no other.
+                        Some(f) if f.class == Class::Stopped => ended_by_user = Some(f),
+                        f => written = written.and(f.map_or(Ok(()), Err)),
+                    }
                 }
                 Err(e) => written = written.and(Err(panicked(e))),
             }
@@ -199,12 +204,14 @@ impl Running {
             Some(t) => Err(Failure::input(format!("{} ends too early: {t}", self.report.facts.name))
                 .fix("the output holds every frame that is there")),
         };
-        let stopped = match control.signalled() && self.report.facts.finite && !natural {
-            true => Err(Failure::new(
-                Class::Stopped,
-                "stopped before the end of the input; the output is whole up to there",
-            )),
-            false => Ok(()),
+        let stopped = match ended_by_user {
+            _ if natural || !self.report.facts.finite => Ok(()),
+            _ if control.signalled() => {
+                let what = "stopped before the end of the input; the output is whole up to there";
+                Err(Failure::new(Class::Stopped, what))
+            }
+            Some(f) if control.stopping() => Err(f),
+            _ => Ok(()),
         };
         let empty = match natural && self.counters.taken.load(Ordering::Relaxed) == 0 {
             true => Err(Failure::input(format!("no frame of {} lies in the part asked for", self.report.facts.name))

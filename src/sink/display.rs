@@ -5,13 +5,34 @@ use gstreamer::prelude::*;
 use super::feed::Feed;
 use super::{Delivery, End, Sink, Site};
 use crate::config::SinkSettings;
-use crate::failure::Failure;
+use crate::failure::{Class, Failure};
 use crate::gst::make;
 
 /// A window, or any other tail that ends in the pipeline itself.
 pub struct Tail {
     pub(super) feed: Feed,
     pub(super) detail: String,
+    /// The user closed the window, after so many frames.
+    closed: bool,
+    frames: u64,
+}
+
+impl Tail {
+    pub(super) fn new(feed: Feed, detail: String) -> Self {
+        Tail { feed, detail, closed: false, frames: 0 }
+    }
+
+    /// Closing the window is the user's way to end this output, not a fault.
+    fn judge(&mut self, result: Result<(), Failure>) -> Result<(), Failure> {
+        result.map_err(|f| {
+            // The words of ximagesink, xvimagesink, glimagesink and waylandsink.
+            if !["window was closed", "Window was closed", "Quit requested"].iter().any(|w| f.message.contains(w)) {
+                return f;
+            }
+            self.closed = true;
+            Failure::new(Class::Stopped, "stopped by closing the window before the end of the input")
+        })
+    }
 }
 
 /// Opens a window: frames of a file at their own speed, frames of a live source as they come.
@@ -41,7 +62,7 @@ pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Tail, Failure> {
         Failure::output(format!("cannot open a window: {}", f.message))
             .fix("-o FILE.mp4 writes a file, -o null only measures")
     })?;
-    Ok(Tail { feed, detail: if sync { "at the video's own speed".into() } else { "live".into() } })
+    Ok(Tail::new(feed, if sync { "at the video's own speed".into() } else { "live".into() }))
 }
 
 /// The first kind of window that this display has. (`autovideosink` would take a fakesink rather than fail, and try the
@@ -79,16 +100,23 @@ fn window(wayland: bool) -> Result<gstreamer::Element, Failure> {
             .fix("-o FILE.mp4 writes a file, -o null only measures; headless use xvfb-run"));
     };
     let missing = crate::gst::missing(if cfg!(target_os = "linux") { "ximagesink" } else { last });
-    Err(Failure { class: crate::failure::Class::Output, ..missing })
+    Err(Failure { class: Class::Output, ..missing })
 }
 
 impl Sink for Tail {
     fn write(&mut self, picture: &Delivery) -> Result<(), Failure> {
-        self.feed.push(picture)
+        self.frames += 1;
+        let pushed = self.feed.push(picture);
+        self.judge(pushed)
     }
 
     fn finish(&mut self, end: End) -> Result<(), Failure> {
-        self.feed.finish(end)
+        let finished = self.feed.finish(end);
+        self.judge(finished)
+    }
+
+    fn notices(&self) -> Vec<String> {
+        self.closed.then(|| format!("the window was closed after {} frames", self.frames)).into_iter().collect()
     }
 
     fn detail(&self) -> String {

@@ -30,5 +30,5 @@ pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Tail, Failure> {
     }
     let feed = Feed::around(pipeline, source, site.spec, "pipeline", site.facts.live)?;
     feed.start()?;
-    Ok(Tail { feed, detail: redact(text) })
+    Ok(Tail::new(feed, redact(text)))
 }

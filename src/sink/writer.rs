@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 
 use super::{Delivery, End, Sink};
 use crate::config::Policy;
-use crate::failure::Failure;
+use crate::failure::{Class, Failure};
 use crate::pipeline::stats::{Counters, Latency, SinkStats};
 
 /// The processing thread's end of a sink.
@@ -75,16 +75,13 @@ impl Outlet {
                 Err(TrySendError::Disconnected(_)) => return false,
                 Err(TrySendError::Full(d)) => {
                     delivery = d;
-                    let first = Counters::bump(&self.dropped) == 1;
-                    if first {
+                    let newest = self.policy == Overflow::DropNewest;
+                    // Where the writer was faster, nothing is dropped after all.
+                    if (newest || self.oldest.try_recv().is_ok()) && Counters::bump(&self.dropped) == 1 {
                         log::warn!("{} cannot keep up: dropping frames (the summary counts them)", self.name);
                     }
-                    if self.policy == Overflow::DropNewest {
+                    if newest {
                         return true;
-                    }
-                    if self.oldest.try_recv().is_err() {
-                        // The writer was faster: nothing was dropped after all.
-                        self.dropped.fetch_sub(1, Ordering::Relaxed);
                     }
                 }
             }
@@ -139,7 +136,7 @@ pub fn serve(
         audio_packets: sink.audio_packets(),
         bytes: sink.bytes(),
         latency_ms,
-        error: failure.as_ref().map(|f| f.message.clone()),
+        error: failure.as_ref().filter(|f| f.class != Class::Stopped).map(|f| f.message.clone()),
         notices: sink.notices(),
         name,
     };
