@@ -95,7 +95,8 @@ fn window(wayland: bool) -> Result<gstreamer::Element, Failure> {
     }
     let Some(last) = kinds.last().filter(|_| reasons.is_empty()) else {
         let display = ["WAYLAND_DISPLAY", "DISPLAY"].into_iter().filter_map(|v| Some((v, std::env::var(v).ok()?)));
-        let display: Vec<String> = display.map(|(v, value)| format!("{v}={value}")).collect();
+        let display: Vec<String> =
+            display.filter(|(_, value)| !value.is_empty()).map(|(v, value)| format!("{v}={value}")).collect();
         return Err(Failure::output(format!("cannot open a window on {}: {}", display.join(", "), reasons.join("; ")))
             .fix("-o FILE.mp4 writes a file, -o null only measures; headless use xvfb-run"));
     };

@@ -153,7 +153,7 @@ fn wait(
                 true => Failure::input(format!("{name} has no video")),
             });
         }
-        if empty || puller.is_eos() {
+        if (empty || puller.is_eos()) && !puller.is_refused() {
             return Err(Failure::input(format!("{name} ends without a frame: no picture in it can be decoded")));
         }
         if control.stopping() {

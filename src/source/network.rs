@@ -71,7 +71,7 @@ impl Remote {
 
     /// What to tell when `name` cannot be opened because of `error`.
     pub fn explain(&self, name: &str, error: &glib::Error) -> Failure {
-        use gstreamer::ResourceError as R;
+        use gstreamer::{ResourceError as R, StreamError as S};
         let what = |reason: &str| Failure::input(format!("cannot open {name}: {reason}"));
         if error.matches(R::NotAuthorized) {
             let scheme = self.uri.split(':').next().unwrap_or_default();
@@ -85,11 +85,16 @@ impl Remote {
             return what(&format!("the server has nothing under this path ({})", plain(error)));
         }
         if error.matches(R::Seek) {
-            return what("the server cannot deliver parts of the file, and its index is at the end")
+            return what("the server breaks off, or cannot deliver parts of a file whose index is at the end")
                 .fix("fetch it first, or let its maker put the index in front: ffmpeg -i IN -c copy -movflags +faststart OUT");
         }
         match self.unreachable() {
             Some(reason) => what(&reason),
+            // What they make of silence, and of an answer in another protocol.
+            None if error.matches(S::Failed) || error.matches(S::TypeNotFound) || error.matches(R::Read) => {
+                what("the server takes the connection, and no answer comes that can be used")
+                    .fix("--timeout waits longer")
+            }
             None => what(&plain(error)),
         }
     }

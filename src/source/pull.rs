@@ -97,6 +97,8 @@ struct State {
     full_range: Option<bool>,
     /// Why the source cannot go on, while what came before is still on its way.
     broken: Option<String>,
+    /// An error before the first frame, and since when.
+    refused: Option<(Instant, Failure, String)>,
     /// Why the newest frame cannot be taken, while one before it is held.
     unfit: Option<Failure>,
 }
@@ -139,7 +141,18 @@ impl Puller {
             None => None,
         };
         self.bus()?;
+        match (&first, self.state.refused.take()) {
+            (Some(_), Some((_, _, reason))) => self.state.broken = Some(reason),
+            (None, Some((since, failure, _))) if since.elapsed() > AFTERMATH || self.is_eos() => return Err(failure),
+            (None, refused) => self.state.refused = refused,
+            (Some(_), None) => {}
+        }
         Ok(first)
+    }
+
+    /// True while an error waits for a first frame that may still come.
+    pub fn is_refused(&self) -> bool {
+        self.state.refused.is_some()
     }
 
     /// True when the appsink got the end of the stream.
@@ -156,6 +169,11 @@ impl Puller {
                 MessageView::Error(e) if self.state.spec.is_some() => {
                     log::debug!("{}: {} ({})", self.name, e.error(), redact(&e.debug().unwrap_or_default()));
                     self.state.broken.get_or_insert_with(|| plain(&e.error()));
+                }
+                // A server that breaks off: a first picture may be on its way too.
+                MessageView::Error(e) if self.remote.is_some() && breaks_off(&e.error()) => {
+                    let failure = self.failure(&e.error(), e.debug());
+                    self.state.refused.get_or_insert((Instant::now(), failure, plain(&e.error())));
                 }
                 MessageView::Error(e) => return Err(self.failure(&e.error(), e.debug())),
                 // What a server's end looks like: a warning, then the end of the stream.
@@ -295,6 +313,12 @@ impl Puller {
         self.state.frames += 1;
         Ok(Frame::new(buffer, spec, pts, duration))
     }
+}
+
+/// An error that may come in the middle of what a server sends.
+fn breaks_off(error: &glib::Error) -> bool {
+    use gstreamer::{ResourceError, StreamError};
+    error.matches(ResourceError::Seek) || error.matches(ResourceError::Read) || error.matches(StreamError::Failed)
 }
 
 fn plain(error: &glib::Error) -> String {

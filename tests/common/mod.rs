@@ -1,7 +1,7 @@
 //! What the black-box tests stand on: [`fw!`] runs the real binary with a bound, [`Media`] reopens what it wrote with
 //! ffprobe and ffmpeg, which share no code with it.
 
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 mod media;
 

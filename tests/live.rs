@@ -1,0 +1,408 @@
+//! What is live, comes over the network or goes to a window: a real RTSP server, an HTTP server with its ways to misbehave,
+//! a virtual display.
+
+mod common;
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::*;
+
+/// A helper program; killed when the test ends.
+struct Helper(Child);
+
+impl Helper {
+    /// Starts it and reads the line by which it says that it is ready.
+    fn start(mut command: Command) -> (Self, String) {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let needs = format!("cannot run {program} (`scripts/setup --test` installs what the tests use)");
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect(&needs);
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
+        let helper = Helper(child);
+        assert!(!line.trim().is_empty(), "{needs}: it said nothing");
+        (helper, line.trim().to_owned())
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// An RTSP server, and the beginning of its URLs.
+fn rtsp(options: &[&str]) -> (Helper, String) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/rtsp.py");
+    // The system's own: others have no GStreamer.
+    let mut command = Command::new("/usr/bin/python3");
+    command.arg(script).args(options);
+    let (helper, port) = Helper::start(command);
+    (helper, format!("127.0.0.1:{port}"))
+}
+
+#[test]
+fn rtsp_is_recorded_with_its_audio_in_time() {
+    let (_server, host) = rtsp(&[]);
+    for (name, words) in [("tcp.mkv", ""), ("udp.mp4", "--rtsp-transport udp --latency 400")] {
+        let dir = temp();
+        let out = fw!["run", format!("rtsp://{host}/av"), "-o", dir.path().join(name), "-o", "null"]
+            .words("--frames 60")
+            .words(words)
+            .ok();
+        assert_eq!(out.count("frames_out"), 60);
+        let media = Media::open(dir.path().join(name));
+        let (video, audio) = (media.pts(), media.audio(0));
+        assert_eq!(video.len(), 60, "{name}");
+        assert!(video[0] < 0.05, "{name} begins at {}", video[0]);
+        let (first, last) = (audio[0].pts, audio[audio.len() - 1].pts);
+        assert!(first < 0.5, "{name}: audio begins at {first}");
+        assert!((last - video[59]).abs() < 0.1, "{name}: video ends at {}, audio at {last}", video[59]);
+        let longest = video.windows(2).map(|w| w[1] - w[0]).fold(0.0, f64::max);
+        assert!(longest < 1.0, "{name}: a gap of {longest} s");
+    }
+}
+
+#[test]
+fn rtsp_audio_that_begins_later_is_there() {
+    let (_server, host) = rtsp(&[]);
+    let dir = temp();
+    fw!["run", format!("rtsp://{host}/late"), "-o", dir.path().join("o.mkv"), "--frames", "100"].ok();
+    let media = Media::open(dir.path().join("o.mkv"));
+    assert_eq!(media.frames(), 100);
+    // The server lets its very first packet out at once.
+    let (audio, video) = (media.audio(0), media.pts());
+    assert!(audio[1].pts > 0.2, "the audio begins at {}, not at its own time", audio[1].pts);
+    let (heard, seen) = (audio[audio.len() - 1].pts, video[video.len() - 1]);
+    assert!((heard - seen).abs() < 0.1, "video ends at {seen}, audio at {heard}");
+}
+
+#[test]
+fn rtsp_audio_that_never_comes_holds_nothing_up() {
+    let (_server, host) = rtsp(&[]);
+    let dir = temp();
+    let out = fw!["run", format!("rtsp://{host}/silent"), "-o", dir.path().join("o.mp4"), "--frames", "100"].ok();
+    assert!(out.notices().contains("audio is announced"), "{}", out.notices());
+    let media = Media::open(dir.path().join("o.mp4"));
+    assert_eq!((media.frames(), media.streams("audio").len()), (100, 0));
+}
+
+#[test]
+fn rtsp_audio_that_stops_leaves_a_recording_that_goes_on() {
+    let (_server, host) = rtsp(&[]);
+    let dir = temp();
+    let out = fw!["run", format!("rtsp://{host}/stops"), "-o", dir.path().join("o.mp4"), "--frames", "225"].ok();
+    assert!(out.notices().contains("an audio track delivers nothing after"), "{}", out.notices());
+    let media = Media::open(dir.path().join("o.mp4"));
+    assert_eq!(media.frames(), 225);
+    assert!(!media.audio(0).is_empty());
+}
+
+#[test]
+fn rtsp_passwords_open_and_never_show() {
+    for digest in [&[][..], &["--digest"]] {
+        let (_server, host) = rtsp(&[&["--user", "admin", "--password", "s3cr3t/p@ss"], digest].concat());
+        for (login, code, words) in [
+            ("admin:s3cr3t%2Fp%40ss@", 0, "frames in"),
+            ("admin:wr0ngs3cr3t@", 3, "does not accept this user name and password"),
+            ("", 3, "asks for a user name and a password"),
+            ("admin:s3cr3t/p@ss@", 3, "no valid URL"),
+        ] {
+            let out = fw!["run", "-vvv", format!("rtsp://{login}{host}/av"), "-o", "null", "--frames", "5"].end();
+            assert_eq!(out.code, code, "{}", out.stderr);
+            out.says(&[words]);
+            for secret in ["s3cr3t", "p@ss", "p%40ss", "YWRtaW46"] {
+                assert!(!format!("{}{}", out.stderr, out.stats).contains(secret), "{secret} in {}", out.stderr);
+            }
+        }
+    }
+}
+
+#[test]
+fn rtsp_failures_are_told_in_time() {
+    let (_server, host) = rtsp(&[]);
+    fw!["run", format!("rtsp://{host}/nothing"), "-o", "null"].fails(3).says(&["nothing under this path"]);
+    fw!["run", format!("rtsp://{}/x", nobody()), "-o", "null"].fails(3).says(&["refuses the connection"]);
+    let mute = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = mute.local_addr().expect("an address");
+    for scheme in ["rtsp", "http"] {
+        let began = Instant::now();
+        let url = format!("{scheme}://{at}/x.mp4");
+        let out = fw!["run", url, "-o", "null", "--timeout", "2"].fails(3);
+        let told = ["no frame within 2 s", "no answer comes"].iter().any(|w| out.stderr.contains(w));
+        assert!(told, "{}", out.stderr);
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+}
+
+#[test]
+fn a_lost_rtsp_server_is_an_error_and_the_recording_whole() {
+    for transport in ["tcp", "udp"] {
+        let (server, host) = rtsp(&[]);
+        let dir = temp();
+        let mut run = fw!["run", format!("rtsp://{host}/av"), "-o", dir.path().join("o.mp4")]
+            .words("--timeout 4 --rtsp-transport")
+            .arg(transport)
+            .start();
+        run.until("two seconds are recorded", || written(dir.path()) > 15_000);
+        drop(server);
+        let out = run.finish();
+        assert_eq!(out.code, 3, "{}", out.stderr);
+        out.says(&["lost the connection"]);
+        assert_eq!(Media::open(dir.path().join("o.mp4")).frames() as u64, out.count("frames_in"));
+    }
+}
+
+#[test]
+fn a_signal_ends_an_rtsp_recording_well() {
+    let (_server, host) = rtsp(&[]);
+    let dir = temp();
+    let mut run = fw!["run", format!("rtsp://{host}/av"), "-o", dir.path().join("o.mp4")].start();
+    run.until("something is recorded", || written(dir.path()) > 15_000);
+    run.signal("INT");
+    let out = run.finish();
+    assert_eq!(out.code, 0, "a camera has no end to stop before: {}", out.stderr);
+    let media = Media::open(dir.path().join("o.mp4"));
+    assert_eq!(media.frames() as u64, out.count("frames_in"));
+    let (video, audio) = (*media.pts().last().expect("frames"), media.audio(0).last().expect("audio").pts);
+    assert!((audio - video).abs() < 0.1, "video ends at {video}, audio at {audio}");
+}
+
+/// Bytes of the largest file in a folder.
+fn written(dir: &Path) -> u64 {
+    let size = |e: std::fs::DirEntry| e.metadata().map_or(0, |m| m.len());
+    std::fs::read_dir(dir).into_iter().flatten().flatten().map(size).max().unwrap_or(0)
+}
+
+/// An address at which nobody listens.
+fn nobody() -> std::net::SocketAddr {
+    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address")
+}
+
+/// An HTTP server. The first part of a path is how it behaves, the rest the file:
+/// `/range/F` with ranges, `/plain/F` without, `/chunked/F`, `/moved/F`, `/login/F` for user `u` with password `pa55word`,
+/// `/stall/F` and `/cut/F` without ranges up to the middle, `/cutrange/F` in thirds.
+struct Http {
+    at: std::net::SocketAddr,
+}
+
+impl Http {
+    fn new(folder: &Path) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let at = listener.local_addr().expect("an address");
+        let folder: Arc<Path> = folder.into();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let folder = folder.clone();
+                std::thread::spawn(move || while answer(&stream, &folder).unwrap_or(false) {});
+            }
+        });
+        Http { at }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}/{path}", self.at)
+    }
+}
+
+/// Answers one request; true where the connection stays.
+fn answer(mut stream: &TcpStream, folder: &Path) -> std::io::Result<bool> {
+    let mut lines = BufReader::new(stream).lines();
+    let Some(request) = lines.next().transpose()? else { return Ok(false) };
+    let mut headers = HashMap::new();
+    for line in lines {
+        let line = line?;
+        let Some((key, value)) = line.split_once(": ") else { break };
+        headers.insert(key.to_ascii_lowercase(), value.to_owned());
+    }
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let (mode, name) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
+    let mut head = |status: &str, more: &str| write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\n{more}\r\n");
+    let none = "Content-Length: 0\r\n";
+    let Ok(all) = std::fs::read(folder.join(name)) else {
+        head("404 Not Found", none)?;
+        return Ok(false);
+    };
+    if mode == "moved" {
+        head("302 Found", &format!("Location: /range/{name}\r\n{none}"))?;
+        return Ok(false);
+    }
+    if mode == "login" && headers.get("authorization").map(String::as_str) != Some("Basic dTpwYTU1d29yZA==") {
+        head("401 Unauthorized", &format!("WWW-Authenticate: Basic realm=\"x\"\r\n{none}"))?;
+        return Ok(false);
+    }
+    let range = headers.get("range").filter(|_| matches!(mode, "range" | "login" | "cutrange"));
+    let from = range.and_then(|r| r.strip_prefix("bytes=")?.split('-').next()?.parse().ok()).unwrap_or(0usize);
+    let body = all.get(from..).unwrap_or_default();
+    let length = format!("Content-Length: {}\r\n", body.len());
+    match (mode, range) {
+        ("chunked", _) => head("200 OK", "Transfer-Encoding: chunked\r\n")?,
+        (_, Some(_)) => {
+            let (last, n) = (all.len() - 1, all.len());
+            head("206 Partial Content", &format!("Content-Range: bytes {from}-{last}/{n}\r\n{length}"))?;
+        }
+        ("range" | "login" | "cutrange", None) => head("200 OK", &format!("Accept-Ranges: bytes\r\n{length}"))?,
+        _ => head("200 OK", &length)?,
+    }
+    match mode {
+        "chunked" => {
+            for chunk in body.chunks(50_000) {
+                write!(stream, "{:x}\r\n", chunk.len())?;
+                stream.write_all(chunk)?;
+                stream.write_all(b"\r\n")?;
+            }
+            stream.write_all(b"0\r\n\r\n")?;
+        }
+        "stall" => {
+            stream.write_all(&body[..body.len() / 2])?;
+            std::thread::sleep(Duration::from_secs(60));
+        }
+        "cut" => {
+            stream.write_all(&body[..body.len() / 2])?;
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        "cutrange" => stream.write_all(&body[..body.len().min(all.len() / 3 + 1)])?,
+        _ => stream.write_all(body)?,
+    }
+    Ok(false)
+}
+
+/// 100 frames of H.264 with AAC, about 2 MB, the index in front or at the end.
+fn movie(folder: &Path, name: &str, front: bool) -> PathBuf {
+    let path = folder.join(name);
+    let mut args: Vec<&str> = "-v error -f lavfi -i testsrc2=s=640x480:r=25:d=4 -f lavfi -i sine=d=4 -c:v libx264 \
+        -preset ultrafast -crf 5 -c:a aac"
+        .split_whitespace()
+        .collect();
+    if front {
+        args.extend(["-movflags", "+faststart"]);
+    }
+    let mut args: Vec<&std::ffi::OsStr> = args.into_iter().map(std::ffi::OsStr::new).collect();
+    args.push(path.as_os_str());
+    tool("ffmpeg", &args);
+    path
+}
+
+#[test]
+fn http_is_read_whatever_the_server_can() {
+    let dir = temp();
+    movie(dir.path(), "front.mp4", true);
+    movie(dir.path(), "end.mp4", false);
+    movie(dir.path(), "x.mkv", false);
+    let server = Http::new(dir.path());
+    for path in [
+        "range/front.mp4",
+        "range/end.mp4",
+        "plain/front.mp4",
+        "plain/x.mkv",
+        "chunked/front.mp4",
+        "chunked/end.mp4",
+        "moved/end.mp4",
+        "cutrange/front.mp4",
+        "cutrange/end.mp4",
+    ] {
+        let out = fw!["run", server.url(path), "-o", "null", "--timeout", "10"].ok();
+        assert_eq!(out.count("frames_out"), 100, "{path}");
+    }
+    let url = server.url("login/end.mp4").replace("//", "//u:pa55word@");
+    let out = fw!["run", "-vvv", url, "-o", "null", "--timeout", "10"].ok();
+    assert!(!out.stderr.contains("pa55word") && !out.stats.to_string().contains("pa55word"), "{}", out.stderr);
+}
+
+#[test]
+fn http_failures_are_told() {
+    let dir = temp();
+    movie(dir.path(), "front.mp4", true);
+    movie(dir.path(), "end.mp4", false);
+    std::fs::write(dir.path().join("text.mp4"), "not a video\n".repeat(500)).expect("a file");
+    let server = Http::new(dir.path());
+    for (path, words) in [
+        ("range/none.mp4", "nothing under this path"),
+        ("login/end.mp4", "asks for a user name and a password"),
+        ("range/text.mp4", "cannot open"),
+    ] {
+        fw!["run", server.url(path), "-o", "null", "--timeout", "10"].fails(3).says(&[words]);
+    }
+    fw!["run", format!("http://{}/x", nobody()), "-o", "null"].fails(3).says(&["refuses the connection"]);
+    fw!["run", "http://no-such-host.invalid/x", "-o", "null"].fails(3).says(&["there is no host named"]);
+}
+
+#[test]
+fn http_that_breaks_off_leaves_what_came() {
+    let dir = temp();
+    movie(dir.path(), "front.mp4", true);
+    let server = Http::new(dir.path());
+    for mode in ["stall", "cut"] {
+        let target = dir.path().join(format!("{mode}.mp4"));
+        let url = server.url(&format!("{mode}/front.mp4"));
+        let out = fw!["run", url, "-o", &target, "--timeout", "4"].fails(3);
+        out.says(&["lost the connection"]);
+        let frames = Media::open(&target).frames();
+        assert!((30..90).contains(&frames), "{mode}: {frames} frames of the first half");
+        assert_eq!(frames as u64, out.count("frames_in"));
+    }
+}
+
+/// A virtual display of its own.
+fn display() -> (Helper, String) {
+    let mut command = Command::new("Xvfb");
+    command.args(["-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp", "-noreset"]);
+    command.stderr(Stdio::null());
+    let (helper, number) = Helper::start(command);
+    (helper, format!(":{number}"))
+}
+
+/// What the display shows, as RGB of 800x600.
+fn screenshot(display: &str) -> Vec<u8> {
+    let grab = format!("-v error -f x11grab -video_size 800x600 -i {display} -frames:v 1 -f rawvideo -pix_fmt rgb24 -");
+    tool("ffmpeg", &grab.split(' ').map(std::ffi::OsStr::new).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_window_shows_the_picture_with_its_text() {
+    let (_server, display) = display();
+    let dir = temp();
+    let mut run = fw!["run", "test:blue", "-o", "display", "-o", dir.path().join("o.mp4")]
+        .words("--live --size 640x480 --op text:text=HELLO,size=80,position=center,color=white")
+        .env("DISPLAY", &display)
+        .start();
+    let mut shot = Vec::new();
+    run.until("the window shows blue", || {
+        shot = screenshot(&display);
+        let at = |x: usize, y: usize| &shot[(y * 800 + x) * 3..][..3];
+        shot.len() == 800 * 600 * 3 && at(20, 20)[2] > 200 && at(20, 20)[0] < 60
+    });
+    let white = shot.chunks(3).filter(|p| p.iter().all(|c| *c > 230)).count();
+    assert!((1000..40_000).contains(&white), "{white} white pixels of text");
+    run.signal("INT");
+    let out = run.finish();
+    assert_eq!(out.code, 0, "{}", out.stderr);
+    assert_eq!(Media::open(dir.path().join("o.mp4")).frames() as u64, out.count("frames_in"));
+}
+
+#[test]
+fn windows_play_at_the_video_s_own_speed_and_end() {
+    let (_server, display) = display();
+    for output in
+        ["display", "display:fps", "pipeline:videoconvert ! fpsdisplaysink", "pipeline:videoconvert ! ximagesink"]
+    {
+        let began = Instant::now();
+        let input = "pipeline:videotestsrc num-buffers=60 ! video/x-raw,format=RGB,width=320,height=240,framerate=30/1";
+        let out = fw!["run", input, "-o", output].env("DISPLAY", &display).ok();
+        assert_eq!(out.count("frames_out"), 60);
+        assert!(began.elapsed() > Duration::from_millis(1900), "{output}: {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn no_display_is_an_error_with_the_alternatives() {
+    let run = |display: &str| fw!["run", "test:smpte", "-o", "display", "--frames", "10"].env("DISPLAY", display);
+    run("").env("WAYLAND_DISPLAY", "").fails(4).says(&["there is no display", "-o FILE.mp4"]);
+    run(":4711").env("WAYLAND_DISPLAY", "").fails(4).says(&["cannot open a window on DISPLAY=:4711", "-o FILE.mp4"]);
+}
