@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use crate::config::did_you_mean;
 use crate::failure::Failure;
-use crate::ops::{ALL, Entry};
+use crate::ops::{ALL, COMMON, Entry, Takes};
 use parameter::{Kind, Parameter, parameters, text};
 
 /// Lists the ops, or explains one.
@@ -38,8 +38,13 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 fn list() -> String {
     let mut out = String::new();
+    let mut group = None;
     for e in ALL {
-        let _ = writeln!(out, "{:12} {}", e.name, summary(e));
+        if group != Some(e.group) {
+            group = Some(e.group);
+            let _ = writeln!(out, "{}{}:", if out.is_empty() { "" } else { "\n" }, e.group);
+        }
+        let _ = writeln!(out, "  {:20} {}", e.name, summary(e));
     }
     out + "\n`framewright ops NAME` explains one; use: --op NAME:key=value,key=value\n"
 }
@@ -53,7 +58,7 @@ fn explain(e: &Entry) -> String {
     let schema = (e.schema)();
     let parameters = parameters(schema.as_value());
     let mut out = format!("{}: {}\n\n", e.name, summary(e));
-    let _ = writeln!(out, "  example   --op '{}'\n  behind    {}\n", e.example, e.behind);
+    let _ = writeln!(out, "  example   --op '{}'\n  behind    {}\n  works on  {}\n", e.example, e.behind, works_on(e));
     for p in &parameters {
         let kind = match &p.kind {
             Kind::Choice(values) => values.join(" | "),
@@ -64,11 +69,27 @@ fn explain(e: &Entry) -> String {
         let _ = writeln!(out, "  {}: {kind}{range}{default}", p.key);
         wrap(&p.meaning, 96).iter().for_each(|line| out += &format!("      {line}\n"));
     }
+    out += "\n  every op:\n";
+    for (key, meaning) in COMMON {
+        let _ = writeln!(out, "  {key}:");
+        wrap(meaning, 96).iter().for_each(|line| out += &format!("      {line}\n"));
+    }
     out += "\n";
     for (name, form) in written(&parameters) {
         let _ = writeln!(out, "  a {name} is {form}");
     }
     out
+}
+
+/// In which form an op takes the picture, and how many workers it can have.
+fn works_on(e: &Entry) -> String {
+    let Ok(op) = crate::config::read_op(e.example) else { return String::new() };
+    let form = match op.config.takes(&crate::frame::Layout::i420()) {
+        Takes::Bgr => "BGR: other formats are converted once for a run of such ops",
+        Takes::AsIs => "the decoder's own format",
+    };
+    let workers = if op.config.stateful() { "frames one after the other" } else { "any number of workers" };
+    format!("{form}; {workers}")
 }
 
 /// How values of kinds that have a name of their own are written.
@@ -117,7 +138,7 @@ fn markdown() -> String {
         let schema = (e.schema)();
         let parameters = parameters(schema.as_value());
         let _ = writeln!(out, "\n## {}\n\n{}\n", e.name, summary(e));
-        let _ = writeln!(out, "    --op '{}'\n\nBehind it: {}.\n", e.example, e.behind);
+        let _ = writeln!(out, "    --op '{}'\n\nBehind it: {}. Works on {}.\n", e.example, e.behind, works_on(e));
         out += "| parameter | type | range | default | meaning |\n| --- | --- | --- | --- | --- |\n";
         for p in &parameters {
             let kind = match &p.kind {
@@ -138,6 +159,12 @@ fn markdown() -> String {
         }
         forms.extend(written(&parameters));
     }
+    out += "\n## Every op\n\n| parameter | meaning |\n| --- | --- |\n";
+    for (key, meaning) in COMMON {
+        let _ = writeln!(out, "| `{key}` | {} |", cell(meaning));
+    }
+    out += "\nA number can change over time: `size = [[\"0s\", 1], [\"2s\", 9]]`, or `--op 'blur:size=[[0s,1],[2s,9]]'`, goes from\n\
+            1 to 9 over the first two seconds of the source and stays there. Ops that keep state between frames have no keyframes.\n";
     out += "\n## Values\n\n| type | how it is written |\n| --- | --- |\n";
     for (name, form) in forms {
         let _ = writeln!(out, "| {name} | {} |", cell(&form));

@@ -40,6 +40,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
 
+    /// Workers for ops that keep no state between frames; the result is the same for any number [1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+
     #[command(flatten)]
     source: SourceArgs,
 
@@ -189,6 +193,9 @@ impl Args {
                 sink.encoder_options.extend(options.clone());
             }
             sink.check().map_err(|i| Failure::usage(i.message))?;
+        }
+        if let Some(n) = self.threads {
+            s.threads = Some(n.into());
         }
         if self.stats.is_some() {
             s.stats.clone_from(&self.stats);

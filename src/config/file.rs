@@ -10,7 +10,7 @@ use super::{Settings, SinkSettings, SourceSettings, did_you_mean, op_text};
 use crate::failure::Failure;
 use crate::ops::{Invalid, OpSettings, ReadError};
 
-const KEYS: [&str; 4] = ["source", "op", "sink", "stats"];
+const KEYS: [&str; 5] = ["source", "op", "sink", "stats", "threads"];
 
 /// Reads and checks the file at `path`.
 pub fn read_file(path: &Path) -> Result<Settings, Failure> {
@@ -35,6 +35,7 @@ impl<'a> Reader<'a> {
         let mut settings = Settings::default();
         for (key, value) in root {
             let at = value.span().start;
+            let at = value.span().start;
             match key.get_ref().as_ref() {
                 "source" => {
                     settings.source = self.table(value, "[source]")?;
@@ -48,6 +49,11 @@ impl<'a> Reader<'a> {
                         sink.check().map_err(|i| self.invalid(i, at, "[[sink]]"))?;
                         Ok(sink)
                     })?;
+                }
+                "threads" => {
+                    let n: usize = self.table(value, "threads")?;
+                    Invalid::unless_in("threads", n, 1..=256).map_err(|i| self.invalid(i, at, ""))?;
+                    settings.threads = Some(n);
                 }
                 "stats" => settings.stats = Some(self.table(value, "stats")?),
                 other => {
@@ -91,8 +97,7 @@ impl<'a> Reader<'a> {
         };
         let entry = op_text::find(&name).map_err(|why| self.error(at, "[[op]]", &why))?;
         let place = format!("[[op]] {name}");
-        let value = Spanned::new(span.clone(), DeValue::Table(table));
-        (entry.read)(ValueDeserializer::from(value)).map_err(|e| match e {
+        entry.read(Spanned::new(span.clone(), table)).map_err(|e| match e {
             ReadError::Toml(e) => self.toml_error(&e, &place),
             ReadError::Invalid(i) => self.invalid(i, span.start, &place),
         })
@@ -125,7 +130,7 @@ impl<'a> Reader<'a> {
             })
             .skip(1)
             .take_while(|(_, line)| !line.trim_start().starts_with('['))
-            .find(|(_, line)| line.trim_start().split(['=', ' ']).next() == Some(i.key))
+            .find(|(_, line)| line.trim_start().split(['=', ' ']).next() == Some(&*i.key))
             .map_or(table, |(start, _)| start);
         self.error(at, place, &i.message)
     }
@@ -161,6 +166,8 @@ pub fn print(settings: &Settings) -> Result<String, Failure> {
     struct Whole<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         stats: &'a Option<std::path::PathBuf>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        threads: Option<usize>,
         source: &'a SourceSettings,
         op: Vec<toml::Table>,
         sink: &'a [SinkSettings],
@@ -175,7 +182,13 @@ pub fn print(settings: &Settings) -> Result<String, Failure> {
             table
         })
         .collect();
-    let whole = Whole { stats: &settings.stats, source: &settings.source, op, sink: &settings.sinks };
+    let whole = Whole {
+        stats: &settings.stats,
+        threads: settings.threads,
+        source: &settings.source,
+        op,
+        sink: &settings.sinks,
+    };
     toml::to_string(&whole).map_err(|e| Failure::failed(format!("cannot print the configuration: {e}")))
 }
 

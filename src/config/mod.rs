@@ -29,6 +29,8 @@ pub struct Settings {
     pub ops: Vec<OpSettings>,
     /// Where they go.
     pub sinks: Vec<SinkSettings>,
+    /// Workers for ops without state between frames; `None`: one.
+    pub threads: Option<usize>,
     /// Where to write the statistics as JSON.
     pub stats: Option<PathBuf>,
 }

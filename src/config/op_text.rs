@@ -1,6 +1,6 @@
 //! `--op NAME:key=value,key=value` as a table.
 
-use toml::de::ValueDeserializer;
+use toml::de::{DeTable, ValueDeserializer};
 
 use super::did_you_mean;
 use super::file::explain;
@@ -21,9 +21,8 @@ pub fn read_op(text: &str) -> Result<OpSettings, Failure> {
     let mut quoted = vec![false; pairs.len()];
     loop {
         let (table, starts) = as_toml(&pairs, &quoted);
-        let parsed =
-            ValueDeserializer::parse(&table).map_err(|e| Failure::usage(format!("--op {text}: {}", e.message())))?;
-        match (entry.read)(parsed) {
+        let parsed = DeTable::parse(&table).map_err(|e| Failure::usage(format!("--op {text}: {}", e.message())))?;
+        match entry.read(parsed) {
             Ok(op) => return Ok(op),
             Err(ReadError::Invalid(i)) => return Err(Failure::usage(format!("--op {text}: {}", i.message))),
             Err(ReadError::Toml(e)) => {
@@ -75,18 +74,16 @@ fn key_of(piece: &str) -> Option<&str> {
     fine.then_some(key)
 }
 
-/// The pairs as an inline table, and where each pair starts in it.
+/// The pairs as lines of TOML, and where each pair starts in them.
 fn as_toml(pairs: &[(&str, &str)], quoted: &[bool]) -> (String, Vec<usize>) {
-    let mut out = String::from("{");
+    let mut out = String::new();
     let mut starts = Vec::new();
     for ((key, value), quote) in pairs.iter().zip(quoted) {
         starts.push(out.len());
         let plain = !quote && !value.trim().is_empty() && ValueDeserializer::parse(value).is_ok();
         let value = if plain { (*value).to_owned() } else { toml::Value::String((*value).to_owned()).to_string() };
-        out.push_str(&format!(" {key} = {value},"));
+        out.push_str(&format!("{key} = {value}\n"));
     }
-    out.truncate(out.trim_end_matches(',').len());
-    out.push_str(" }");
     (out, starts)
 }
 

@@ -128,7 +128,7 @@ impl SinkSettings {
 
     /// Checks what types cannot.
     pub fn check(&self) -> Result<(), Invalid> {
-        let wrong = |key, message: String| Err(Invalid { key, message });
+        let wrong = |key: &'static str, message: String| Err(Invalid::new(key, message));
         match self.kind {
             SinkKind::File | SinkKind::Images if self.path.as_ref().is_none_or(|p| p.as_os_str().is_empty()) => {
                 wrong("path", "this sink has no path".into())

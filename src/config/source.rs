@@ -107,7 +107,7 @@ impl Default for SourceSettings {
 impl SourceSettings {
     /// Checks what types cannot.
     pub fn check(&self) -> Result<(), Invalid> {
-        let wrong = |key, message: &str| Err(Invalid { key, message: message.to_owned() });
+        let wrong = |key: &'static str, message: &str| Err(Invalid::new(key, message));
         if self.uri.is_empty() {
             return wrong("uri", "the source has no uri: give a path, a URI, camera:, test:, generate: or pipeline:");
         }
@@ -121,7 +121,7 @@ impl SourceSettings {
             && s >= e
         {
             let message = format!("start = {s} is not before end = {e}");
-            return Err(Invalid { key: "start", message });
+            return Err(Invalid::new("start", message));
         }
         if let Some(hz) = self.tone {
             Invalid::unless_in("tone", hz, 20.0..=20000.0)?;

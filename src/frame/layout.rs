@@ -114,6 +114,13 @@ impl Layout {
         Some(Layout { planes, depth, shift, bytes, rgb: f.is_rgb() })
     }
 
+    /// The layout of `I420`, the commonest one: what an op can do is told from it before any stream is there.
+    pub fn i420() -> Self {
+        use Component::{U, V, Y};
+        let plane = |c, sub| Plane { channels: vec![c], w_sub: sub, h_sub: sub };
+        Layout { planes: vec![plane(Y, 0), plane(U, 1), plane(V, 1)], depth: 8, shift: 0, bytes: 1, rgb: false }
+    }
+
     /// Every raw format that has a layout: what the planner offers to decoders when each op says "any".
     pub fn all_formats() -> impl Iterator<Item = VideoFormat> {
         gstreamer_video::VideoFormat::iter_raw().filter(|f| Layout::of(*f).is_some())
@@ -123,6 +130,23 @@ impl Layout {
     pub fn mat_type(&self, i: usize) -> i32 {
         let depth = if self.bytes == 1 { cv::CV_8U } else { cv::CV_16U };
         cv::CV_MAKETYPE(depth, self.planes[i].channels.len() as i32)
+    }
+
+    /// True for 8-bit blue, green, red in one plane: what OpenCV's colour functions take.
+    pub fn is_bgr(&self) -> bool {
+        let bgr = [Component::B, Component::G, Component::R];
+        self.bytes == 1 && self.planes.len() == 1 && self.planes[0].channels == bgr
+    }
+
+    /// True when a channel holds opacity.
+    pub fn has_alpha(&self) -> bool {
+        self.planes.iter().any(|p| p.channels.contains(&Component::Alpha))
+    }
+
+    /// Where the channel that holds `c` is: plane and place among its channels.
+    pub fn find(&self, c: Component) -> Option<(usize, usize)> {
+        let place = |(i, p): (usize, &Plane)| p.channels.iter().position(|have| *have == c).map(|at| (i, at));
+        self.planes.iter().enumerate().find_map(place)
     }
 
     /// Bytes of the visible pixels of one picture, padding left out.
@@ -160,6 +184,7 @@ mod tests {
     fn describes_planar_semiplanar_packed_and_deep_formats() {
         gstreamer::init().unwrap();
         assert_eq!(channels(VideoFormat::I420), [[Y], [U], [V]]);
+        assert_eq!(Layout::of(VideoFormat::I420), Some(Layout::i420()));
         // The planes come in memory order, whatever the component order is.
         assert_eq!(channels(VideoFormat::Yv12), [[Y], [V], [U]]);
         assert_eq!(channels(VideoFormat::Nv12), [vec![Y], vec![U, V]]);

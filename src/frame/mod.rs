@@ -4,7 +4,9 @@
 //! OpenCV `Mat` per plane over the mapped memory.
 
 mod color;
+mod convert;
 mod layout;
+mod meta;
 mod planes;
 mod pool;
 
@@ -12,10 +14,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gstreamer::ClockTime;
-use gstreamer_video::VideoInfo;
+use gstreamer_video::{VideoFormat, VideoInfo};
+use opencv::boxed_ref::BoxedRef;
+use opencv::core::Mat;
 
 pub use color::Color;
+pub use convert::Converter;
 pub use layout::{Component, Layout, Plane};
+pub use meta::{Measurement, Meta};
 pub use planes::{Planes, PlanesMut, shape_scratch};
 pub use pool::Pool;
 
@@ -31,6 +37,8 @@ pub enum FrameError {
     Short { plane: usize, rows: u32, row_bytes: usize, step: usize, len: usize },
     #[error("OpenCV replaced plane {0} instead of writing into it: its output has another size or type")]
     Reallocated(usize),
+    #[error("a picture of {width}x{height} pixels is not possible: 1 to 32768 a side is")]
+    Size { width: u32, height: u32 },
     #[error("video format {0} cannot be described as OpenCV matrices")]
     Format(String),
     #[error("{0}")]
@@ -66,19 +74,52 @@ impl Spec {
 
     /// The same at a frame rate that is `n` times lower.
     pub fn slowed(&self, n: u64) -> Self {
-        let mut caps = self.caps.clone().or_else(|| self.info.to_caps().ok());
         let fps = self.info.fps();
-        let slow = i32::try_from(n)
-            .ok()
-            .and_then(|n| fps.denom().checked_mul(n))
-            .map(|d| gstreamer::Fraction::new(fps.numer(), d));
-        if let (Some(caps), Some(slow)) = (&mut caps, slow) {
-            caps.make_mut().set("framerate", slow);
-        }
-        match caps.as_ref().and_then(|c| VideoInfo::from_caps(c).ok()) {
-            Some(info) => Spec { info, layout: self.layout.clone(), caps },
+        let denom = i32::try_from(n).ok().and_then(|n| fps.denom().checked_mul(n));
+        match denom {
+            Some(d) => self.with_rate(gstreamer::Fraction::new(fps.numer(), d)),
             None => self.clone(),
         }
+    }
+
+    /// The same at another nominal frame rate; 0 means variable.
+    pub fn with_rate(&self, fps: gstreamer::Fraction) -> Self {
+        self.edited(|caps| caps.set("framerate", fps)).unwrap_or_else(|| self.clone())
+    }
+
+    /// The same with another picture size in pixels.
+    pub fn with_size(&self, width: u32, height: u32) -> Result<Self, FrameError> {
+        let refused = || FrameError::Size { width, height };
+        if width == 0 || height == 0 || width > 32768 || height > 32768 {
+            return Err(refused());
+        }
+        self.edited(|caps| {
+            caps.set("width", width as i32);
+            caps.set("height", height as i32);
+        })
+        .ok_or_else(refused)
+    }
+
+    /// The same with pixels of another shape: width to height.
+    pub fn with_aspect(&self, par: gstreamer::Fraction) -> Self {
+        self.edited(|caps| caps.set("pixel-aspect-ratio", par)).unwrap_or_else(|| self.clone())
+    }
+
+    /// The same size, rate and pixel shape in another format, with that format's own colorimetry.
+    pub fn with_format(&self, format: VideoFormat) -> Result<Self, FrameError> {
+        let (i, failed) = (&self.info, |_| FrameError::Format(format.to_string()));
+        let info =
+            VideoInfo::builder(format, i.width(), i.height()).fps(i.fps()).par(i.par()).build().map_err(failed)?;
+        Spec::new(info)
+    }
+
+    /// The same with other caps; the layout stays, since the format does.
+    fn edited(&self, edit: impl FnOnce(&mut gstreamer::StructureRef)) -> Option<Self> {
+        let mut caps = self.caps.clone().or_else(|| self.info.to_caps().ok())?;
+        edit(caps.make_mut().structure_mut(0)?);
+        let info = VideoInfo::from_caps(&caps).ok()?;
+        let caps = self.caps.as_ref().map(|_| caps);
+        Some(Spec { info, layout: self.layout.clone(), caps })
     }
 
     /// The same with the source's own caps.
@@ -102,12 +143,28 @@ pub struct Frame {
     pub position: ClockTime,
     /// When it reached the reader thread; for latency figures.
     pub arrived: Instant,
+    /// What the ops found so far.
+    pub meta: Meta,
+    original: Option<(gstreamer::Buffer, Arc<Spec>)>,
+    /// The picture before a conversion to a format without opacity, which takes it back from there.
+    opacity: Option<(gstreamer::Buffer, Arc<Spec>)>,
 }
 
 impl Frame {
     /// Wraps `buffer`, whose pixels are as `spec` says.
     pub fn new(buffer: gstreamer::Buffer, spec: Arc<Spec>, pts: ClockTime, duration: Option<ClockTime>) -> Self {
-        Frame { buffer, spec, index: 0, pts, duration, position: pts, arrived: Instant::now() }
+        Frame {
+            buffer,
+            spec,
+            index: 0,
+            pts,
+            duration,
+            position: pts,
+            arrived: Instant::now(),
+            meta: Meta::default(),
+            original: None,
+            opacity: None,
+        }
     }
 
     /// Format, size and layout.
@@ -147,9 +204,39 @@ impl Frame {
         self.spec = spec;
     }
 
-    /// A frame over a fresh buffer with this one's times: where an op writes its result.
+    /// A frame over a fresh buffer with this one's times: where an op writes its result. `meta` stays here.
     pub fn successor(&self, buffer: gstreamer::Buffer, spec: Arc<Spec>) -> Frame {
-        Frame { buffer, spec, ..*self }
+        let (original, opacity, meta) = (self.original.clone(), self.opacity.clone(), Meta::default());
+        let Frame { index, pts, duration, position, arrived, .. } = *self;
+        Frame { buffer, spec, index, pts, duration, position, arrived, meta, original, opacity }
+    }
+
+    /// The same picture once more, sharing the pixels: whoever edits either of the two edits a copy.
+    pub fn again(&self) -> Frame {
+        let mut again = self.successor(self.buffer.clone(), self.spec.clone());
+        again.meta = self.meta.clone();
+        again
+    }
+
+    /// Remembers the picture as it is now for [`Frame::original`]; from here on an op that edits in place needs a copy.
+    pub fn keep_original(&mut self) {
+        self.original = Some((self.buffer.clone(), self.spec.clone()));
+    }
+
+    /// The picture as it came into the chain, where an op asked for that.
+    pub fn original(&self) -> Option<Frame> {
+        self.original.as_ref().map(|(buffer, spec)| self.successor(buffer.clone(), spec.clone()))
+    }
+
+    /// Calls `f` with the picture in 8-bit gray at full size: the Y plane itself where it is 8-bit (limited range stays so),
+    /// else a copy in `scratch`.
+    pub fn gray<R, E: From<FrameError>>(
+        &self,
+        scratch: &mut Mat,
+        f: impl FnOnce(&BoxedRef<'_, Mat>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let planes = self.planes()?;
+        planes::gray(&planes, &self.spec.layout, scratch).map_err(E::from).and_then(|gray| f(&gray))
     }
 
     /// Ends the frame's way: the buffer with PTS and duration set, ready for an appsrc. No pixel is copied.

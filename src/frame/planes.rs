@@ -9,7 +9,8 @@ use std::ffi::c_void;
 
 use gstreamer::BufferRef;
 use gstreamer_video::{VideoFrameExt, VideoFrameRef, VideoInfo};
-use opencv::core::Mat;
+use opencv::core::{self, Mat};
+use opencv::imgproc;
 use opencv::prelude::*;
 use opencv::{boxed_ref::BoxedRef, boxed_ref::BoxedRefMut};
 
@@ -122,6 +123,64 @@ impl<'a> PlanesMut<'a> {
             self.edit(i, |to| from.copy_to(to).map_err(FrameError::from))?;
         }
         Ok(())
+    }
+}
+
+/// The picture in 8-bit gray: the Y plane itself where that is 8-bit, else made in `scratch`.
+pub(super) fn gray<'a>(
+    planes: &'a Planes<'_>,
+    layout: &Layout,
+    scratch: &'a mut Mat,
+) -> Result<BoxedRef<'a, Mat>, FrameError> {
+    use super::Component::{B, G, R, Y};
+    let eighth = 1.0 / f64::from(1u32 << (layout.depth + layout.shift - 8));
+    if let Some((plane, channel)) = layout.find(Y) {
+        let whole = planes.mat(plane)?;
+        if layout.planes[plane].channels.len() == 1 && layout.bytes == 1 {
+            return Ok(whole);
+        }
+        if layout.bytes == 1 {
+            core::extract_channel(&whole, scratch, channel as i32)?;
+        } else {
+            let mut deep = Mat::default();
+            core::extract_channel(&whole, &mut deep, channel as i32)?;
+            deep.convert_to(scratch, core::CV_8U, eighth, 0.0)?;
+        }
+    } else if let Some(code) = to_gray(layout) {
+        imgproc::cvt_color_def(&planes.mat(0)?, scratch, code)?;
+    } else {
+        // BT.601 weights, as OpenCV's own conversion to gray has them.
+        let mut sum = Mat::default();
+        for (component, weight) in [(R, 0.299), (G, 0.587), (B, 0.114)] {
+            let (plane, channel) = layout.find(component).ok_or(FrameError::NoPlane(0))?;
+            let mut one = Mat::default();
+            core::extract_channel(&planes.mat(plane)?, &mut one, channel as i32)?;
+            match sum.empty() {
+                true => one.convert_to(&mut sum, core::CV_32F, weight * eighth, 0.0)?,
+                false => {
+                    let before = std::mem::take(&mut sum);
+                    core::add_weighted(&one, weight * eighth, &before, 1.0, 0.0, &mut sum, core::CV_32F)?;
+                }
+            }
+        }
+        sum.convert_to_def(scratch, core::CV_8U)?;
+    }
+    let (w, h) = (scratch.cols(), scratch.rows());
+    Ok(Mat::roi(scratch, core::Rect::new(0, 0, w, h))?)
+}
+
+/// OpenCV's code for a conversion to gray, where it has one.
+fn to_gray(layout: &Layout) -> Option<i32> {
+    use super::Component::{B, G, R};
+    match (layout.bytes, layout.planes.as_slice()) {
+        (1, [only]) => match only.channels.as_slice() {
+            [B, G, R] => Some(imgproc::COLOR_BGR2GRAY),
+            [R, G, B] => Some(imgproc::COLOR_RGB2GRAY),
+            [B, G, R, _] => Some(imgproc::COLOR_BGRA2GRAY),
+            [R, G, B, _] => Some(imgproc::COLOR_RGBA2GRAY),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

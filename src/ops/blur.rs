@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use opencv::core::{self as cv, Mat, Rect, Size, Vector};
+use opencv::core::{self as cv, Mat, Size, Vector};
 use opencv::core::{ToInputArray, ToInputOutputArray, ToOutputArray};
 use opencv::imgproc;
 use opencv::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::region::Patch;
-use super::{Invalid, Mode, Op, OpConfig, OpError, Region, Stream};
+use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Stream};
 use crate::frame::{Component, Frame, Plane, Spec, shape_scratch};
 
-/// Smooths the whole picture or a part of it.
+/// Smooths the picture.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Blur {
@@ -31,9 +30,6 @@ pub struct Blur {
     /// For `bilateral`: how different, in 8-bit steps, colours may be and still be mixed, 1 to 255.
     #[schemars(range(min = 1.0, max = 255.0))]
     pub sigma_color: f64,
-    /// Only here: `x,y,width,height` or a polygon `x,y x,y x,y`, in pixels or percent. Default: everywhere.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub region: Option<Region>,
 }
 
 /// The kind of smoothing.
@@ -53,12 +49,13 @@ pub enum Method {
 
 impl Default for Blur {
     fn default() -> Self {
-        Blur { method: Method::Gaussian, size: 9, sigma: None, sigma_color: 50.0, region: None }
+        Blur { method: Method::Gaussian, size: 9, sigma: None, sigma_color: 50.0 }
     }
 }
 
 impl OpConfig for Blur {
     const NAME: &'static str = "blur";
+    const GROUP: Group = Group::Detail;
     const EXAMPLE: &'static str = "blur:size=9";
     const BEHIND: &'static str = "cv::GaussianBlur, cv::blur, cv::medianBlur, cv::bilateralFilter";
 
@@ -66,6 +63,10 @@ impl OpConfig for Blur {
         Invalid::unless_in("size", self.size, 1..=255)?;
         Invalid::unless_in("sigma", self.sigma.unwrap_or(1.0), 0.1..=100.0)?;
         Invalid::unless_in("sigma-color", self.sigma_color, 1.0..=255.0)
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Near(self.size.div_ceil(2))
     }
 
     fn build(&self) -> Box<dyn Op> {
@@ -80,7 +81,7 @@ struct Blurring {
 
 impl Op for Blurring {
     fn mode(&self) -> Mode {
-        if self.config.region.is_some() { Mode::InPlace } else { Mode::Transform }
+        Mode::Transform
     }
 
     fn prepare(&mut self, input: &Arc<Spec>, _: &Stream) -> Result<Arc<Spec>, OpError> {
@@ -95,11 +96,6 @@ impl Op for Blurring {
         }
         self.kernels.clear();
         for plane in &layout.planes {
-            let patch = match &config.region {
-                None => None,
-                Some(r) => r.on_plane(plane, info.width(), info.height())?,
-            };
-            let outside = config.region.is_some() && patch.is_none();
             self.kernels.push(Kernel {
                 method: config.method,
                 size: Size::new(odd(config.size, plane.w_sub), odd(config.size, plane.h_sub)),
@@ -107,9 +103,7 @@ impl Op for Blurring {
                 // sigma-color is in 8-bit steps; this plane's samples may be finer.
                 sigma_color: config.sigma_color * f64::from(1u32 << (layout.depth - 8 + layout.shift)),
                 groups: groups(plane, config.method),
-                skip: plane.is_alpha() || outside,
-                patch,
-                blurred: Mat::default(),
+                skip: plane.is_alpha(),
                 split: Default::default(),
                 float: Default::default(),
             });
@@ -128,16 +122,6 @@ impl Op for Blurring {
         }
         Ok(())
     }
-
-    fn edit(&mut self, frame: &mut Frame) -> Result<(), OpError> {
-        let mut planes = frame.planes_mut()?;
-        for (i, kernel) in self.kernels.iter_mut().enumerate() {
-            let Some(patch) = kernel.patch.take() else { continue };
-            planes.edit(i, |plane| kernel.run_patch(plane, &patch).map_err(OpError::from))?;
-            kernel.patch = Some(patch);
-        }
-        Ok(())
-    }
 }
 
 /// What happens to one plane, settled before the first frame.
@@ -149,33 +133,11 @@ struct Kernel {
     /// Sets of channels that are smoothed one set at a time; `None`: all at once. Opacity and padding are in no set.
     groups: Option<Vec<Vec<i32>>>,
     skip: bool,
-    patch: Option<Patch>,
-    blurred: Mat,
     split: [Mat; 2],
     float: [Mat; 2],
 }
 
 impl Kernel {
-    /// Smooths `patch` of `plane`. Pixels around the patch take part in the mean, as they do in the whole picture.
-    fn run_patch(&mut self, plane: &mut impl MatTrait, patch: &Patch) -> opencv::Result<()> {
-        // OpenCV's filters look beyond a part of a picture by themselves only where they read it in place.
-        let r = patch.rect;
-        let (dx, dy) = (self.size.width / 2, self.size.height / 2);
-        let (x, y) = ((r.x - dx).max(0), (r.y - dy).max(0));
-        let (right, bottom) = ((r.x + r.width + dx).min(plane.cols()), (r.y + r.height + dy).min(plane.rows()));
-        let mut blurred = std::mem::take(&mut self.blurred);
-        self.run(&Mat::roi(plane, Rect::new(x, y, right - x, bottom - y))?, &mut blurred)?;
-        let inner = Mat::roi(&blurred, Rect::new(r.x - x, r.y - y, r.width, r.height))?;
-        let mut area = Mat::roi_mut(plane, r)?;
-        match &patch.mask {
-            None => inner.copy_to(&mut area)?,
-            Some(mask) => inner.copy_to_masked(&mut area, mask)?,
-        }
-        drop(inner);
-        self.blurred = blurred;
-        Ok(())
-    }
-
     fn run(&mut self, src: &impl Source, dst: &mut impl Target) -> opencv::Result<()> {
         let Some(groups) = self.groups.take() else { return self.smooth(src, dst) };
         let [mut picked, mut smooth] = std::mem::take(&mut self.split);

@@ -2,13 +2,18 @@
 //!
 //! An op's file holds its configuration struct (whose doc comments are its help), its checks, its code and its tests. What
 //! the op does to buffers is declared by [`Mode`]; the runner ([`Chain`](crate::pipeline::chain::Chain)) owns the buffers.
+//! What every op can do (`region`, `when`, `enabled`, keyframes) is done around it and costs the op's file nothing.
 
+mod animation;
 mod blur;
 pub mod overlay;
 mod position;
 mod region;
+mod settings;
 mod text;
+mod when;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,13 +21,42 @@ use gstreamer::ClockTime;
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::frame::{Frame, FrameError, Spec};
+use crate::frame::{Frame, FrameError, Layout, Spec};
 
 pub use position::Position;
-pub use region::{Length, Region};
+pub use region::{Length, Patch, Region, Regions};
+pub use settings::{COMMON, Common, Configured, Entry, OpSettings, ReadError};
+pub use when::When;
 
 /// Every op, in the order of the documentation.
 pub static ALL: &[Entry] = &[Entry::of::<blur::Blur>(), Entry::of::<text::Text>()];
+
+/// Where an op stands in the documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Group {
+    Geometry,
+    Tone,
+    Detail,
+    Drawing,
+    Masking,
+    Time,
+    Measure,
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Group::Geometry => "geometry",
+            Group::Tone => "tone and colour",
+            Group::Detail => "detail",
+            Group::Drawing => "drawing",
+            Group::Masking => "masking",
+            Group::Time => "time",
+            Group::Measure => "measure",
+        })
+    }
+}
 
 /// What an op does with the buffer of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +65,44 @@ pub enum Mode {
     InPlace,
     /// Reads one picture and writes all of another one into a pooled buffer.
     Transform,
+    /// Looks at the picture, changes none of its pixels; may add to the frame's `meta`.
+    Read,
+    /// Drops, repeats or holds back frames, or changes their times; sees every frame in order.
+    Time,
+}
+
+/// In which form an op takes the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// As it is.
+    AsIs,
+    /// As 8-bit `BGR`, to which the planner converts once for a run of such ops.
+    Bgr,
+}
+
+impl Takes {
+    /// For ops that need interleaved colour: [`Takes::Bgr`] unless `layout` is that already.
+    pub fn bgr(layout: &Layout) -> Self {
+        if layout.is_bgr() { Takes::AsIs } else { Takes::Bgr }
+    }
+}
+
+/// How much of the picture a pixel of the result depends on. It decides how a `region` is done: the runner lets the op work
+/// on a cut-out that is that much larger, and puts back what lies inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// On pixels up to so far away, and not on where in the picture it is. An op that looks at the whole picture to decide
+    /// (a histogram, a mean) then looks at the region.
+    Near(u32),
+    /// On where in the picture it is: drawings, measures in percent.
+    Whole,
+    /// A region makes no sense, for this reason.
+    Never(&'static str),
 }
 
 /// An op at work on one stream.
 pub trait Op: Send {
-    /// Whether it edits the frame or writes a new one.
+    /// What it does with buffers.
     fn mode(&self) -> Mode;
 
     /// Called once, before the first frame, with what comes in; answers with what goes out. Anything that depends on
@@ -51,6 +118,27 @@ pub trait Op: Send {
     fn transform(&mut self, _from: &Frame, _to: &mut Frame) -> Result<(), OpError> {
         unreachable!("the runner calls transform() on Mode::Transform ops only, which implement it")
     }
+
+    /// The work of a [`Mode::Read`] op; results go to `frame.meta`.
+    fn read(&mut self, _frame: &mut Frame) -> Result<(), OpError> {
+        unreachable!("the runner calls read() on Mode::Read ops only, which implement it")
+    }
+
+    /// The work of a [`Mode::Time`] op: takes the frame and gives any number of frames to `out`, in order of their times,
+    /// which rise strictly.
+    fn retime(&mut self, _frame: Frame, _out: &mut Vec<Frame>) -> Result<(), OpError> {
+        unreachable!("the runner calls retime() on Mode::Time ops only, which implement it")
+    }
+
+    /// Called once after the last frame: what a [`Mode::Time`] op still holds goes to `out`.
+    fn finish(&mut self, _out: &mut Vec<Frame>) -> Result<(), OpError> {
+        Ok(())
+    }
+
+    /// What the op found over the whole run, for the stats file and the summary: a JSON object.
+    fn report(&self) -> Option<serde_json::Value> {
+        None
+    }
 }
 
 /// What an op may want to know of the stream besides its format.
@@ -62,6 +150,8 @@ pub struct Stream {
     pub live: bool,
     /// Length of the source, where known.
     pub duration: Option<ClockTime>,
+    /// What the chain's first op gets: the form of [`Frame::original`].
+    pub original: Option<Arc<Spec>>,
 }
 
 /// Why an op refused to start or gave up.
@@ -81,12 +171,17 @@ pub enum OpError {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Invalid {
     /// The key as written in the configuration.
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     /// What was found and what is allowed.
     pub message: String,
 }
 
 impl Invalid {
+    /// The value of `key` is wrong, as `message` says.
+    pub fn new(key: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Invalid { key: key.into(), message: message.into() }
+    }
+
     /// `Err(Invalid)` unless `value` lies in `allowed`.
     pub fn unless_in<T: PartialOrd + fmt::Display>(
         key: &'static str,
@@ -97,7 +192,7 @@ impl Invalid {
             return Ok(());
         }
         let message = format!("{key} = {value} is out of range: {} to {} is allowed", allowed.start(), allowed.end());
-        Err(Invalid { key, message })
+        Err(Invalid::new(key, message))
     }
 }
 
@@ -106,6 +201,8 @@ impl Invalid {
 pub trait OpConfig: DeserializeOwned + Serialize + JsonSchema + fmt::Debug + Send + Sync + Sized + 'static {
     /// As in `type = "blur"` and `--op blur`.
     const NAME: &'static str;
+    /// Where it stands in the documentation.
+    const GROUP: Group;
     /// A working command-line form: `blur:size=9`.
     const EXAMPLE: &'static str;
     /// The OpenCV function (or what else) behind it.
@@ -116,66 +213,24 @@ pub trait OpConfig: DeserializeOwned + Serialize + JsonSchema + fmt::Debug + Sen
 
     /// Makes the op.
     fn build(&self) -> Box<dyn Op>;
-}
 
-/// A row of the registry.
-pub struct Entry {
-    /// The op's name.
-    pub name: &'static str,
-    /// A working command-line form.
-    pub example: &'static str,
-    /// What does the work.
-    pub behind: &'static str,
-    /// JSON Schema of the configuration.
-    pub schema: fn() -> schemars::Schema,
-    /// Reads a configuration table.
-    pub read: fn(toml::de::ValueDeserializer<'_>) -> Result<OpSettings, ReadError>,
-}
-
-/// Why a table is no valid configuration of an op.
-#[derive(Debug)]
-pub enum ReadError {
-    /// Unknown key, missing key, wrong type; carries the position.
-    Toml(toml::de::Error),
-    /// Out of range.
-    Invalid(Invalid),
-}
-
-impl Entry {
-    const fn of<T: OpConfig>() -> Self {
-        Entry {
-            name: T::NAME,
-            example: T::EXAMPLE,
-            behind: T::BEHIND,
-            schema: || schemars::schema_for!(T),
-            read: |table| {
-                let config = T::deserialize(table).map_err(ReadError::Toml)?;
-                config.check().map_err(ReadError::Invalid)?;
-                let effective = toml::Table::try_from(&config).unwrap_or_default();
-                Ok(OpSettings { name: T::NAME, effective, build: Arc::new(move || config.build()) })
-            },
-        }
+    /// In which form it takes pictures of this layout. Native wherever the operation allows it.
+    fn takes(&self, _layout: &Layout) -> Takes {
+        Takes::AsIs
     }
 
-    /// The entry called `name`.
-    pub fn find(name: &str) -> Option<&'static Entry> {
-        ALL.iter().find(|e| e.name == name)
+    /// How far its pixels look.
+    fn reach(&self) -> Reach {
+        Reach::Near(0)
     }
-}
 
-/// A checked op of the chain, ready to be built.
-#[derive(Clone)]
-pub struct OpSettings {
-    /// The op's name.
-    pub name: &'static str,
-    /// The complete configuration, defaults filled in.
-    pub effective: toml::Table,
-    /// Makes the op.
-    pub build: Arc<dyn Fn() -> Box<dyn Op> + Send + Sync>,
-}
+    /// True when what it does to a frame depends on frames before it. Others may run on several workers at once.
+    fn stateful(&self) -> bool {
+        false
+    }
 
-impl fmt::Debug for OpSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({:?})", self.name, self.effective)
+    /// True when it needs [`Frame::original`].
+    fn wants_original(&self) -> bool {
+        false
     }
 }

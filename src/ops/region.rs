@@ -225,6 +225,49 @@ impl Region {
     }
 }
 
+/// One region or several: a string, an array of four numbers, or an array of those. Together they are what lies in any.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "WrittenRegions", into = "Vec<Region>")]
+pub struct Regions(Vec<Region>);
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a region is \"x,y,width,height\" or a polygon \"x,y x,y x,y\" (pixels or %), or arrays of numbers; \
+                 several are an array of those"
+)]
+enum WrittenRegions {
+    One(Written),
+    Several(Vec<Written>),
+}
+
+impl TryFrom<WrittenRegions> for Regions {
+    type Error = String;
+    fn try_from(w: WrittenRegions) -> Result<Self, String> {
+        let all: Vec<Region> = match w {
+            WrittenRegions::One(w) => vec![w.try_into()?],
+            WrittenRegions::Several(all) => all.into_iter().map(Region::try_from).collect::<Result<_, _>>()?,
+        };
+        match all.is_empty() {
+            true => Err("the list of regions is empty: leave `region` out to work everywhere".into()),
+            false => Ok(Regions(all)),
+        }
+    }
+}
+
+impl From<Regions> for Vec<Region> {
+    fn from(r: Regions) -> Self {
+        r.0
+    }
+}
+
+impl Regions {
+    /// The parts of one plane that they cover, clipped to the picture.
+    pub fn on_plane(&self, plane: &Plane, width: u32, height: u32) -> opencv::Result<Vec<Patch>> {
+        self.0.iter().filter_map(|r| r.on_plane(plane, width, height).transpose()).collect()
+    }
+}
+
 /// A region settled on one plane: its bounding box, and for polygons a mask of that box (255 = inside).
 pub struct Patch {
     /// In samples of the plane, within it.

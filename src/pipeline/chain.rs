@@ -1,53 +1,73 @@
-//! The ops in order, and the buffers they write into.
+//! The ops in order: conversions settled once, and the parts that several workers may share.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
+use gstreamer_video::VideoFormat;
+
+use super::link::{Link, OpStats};
 use crate::failure::Failure;
-use crate::frame::{Frame, Pool, Spec};
-use crate::ops::{Mode, Op, OpSettings, Stream};
+use crate::frame::{Frame, Spec};
+use crate::ops::{OpError, OpSettings, Stream, Takes};
 
-/// A prepared chain. Owns the ops and one pool for each that may need a fresh buffer.
+/// A prepared chain.
 pub struct Chain {
-    links: Vec<Link>,
+    /// One after the other.
+    pub segments: Vec<Segment>,
+    /// Whether frames must remember what they were before the first op.
+    pub keep_original: bool,
+    /// What should be known about it.
+    pub notices: Vec<String>,
     output: Arc<Spec>,
 }
 
-struct Link {
-    name: &'static str,
-    op: Box<dyn Op>,
-    spec: Arc<Spec>,
-    pool: Pool,
-    time: Duration,
-    copies: u64,
+/// A run of ops without state between frames, once for each worker; or a run with at least one op with state, once.
+pub struct Segment {
+    /// The same ops several times: each takes every n-th frame.
+    pub lanes: Vec<Lane>,
 }
 
-/// What one op cost.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct OpStats {
-    /// The op's name.
-    pub name: &'static str,
-    /// Time spent in it, in seconds.
-    pub seconds: f64,
-    /// Pictures copied because the op edits in place and the picture was not writable.
-    pub copies: u64,
+/// Ops that one thread works through.
+pub struct Lane {
+    links: Vec<Link>,
+    spare: Vec<Vec<Frame>>,
 }
 
 impl Chain {
-    /// Builds the ops and settles formats from first to last.
-    pub fn prepare(ops: &[OpSettings], input: &Arc<Spec>, stream: &Stream) -> Result<Self, Failure> {
-        let mut spec = input.clone();
-        let mut links = Vec::new();
-        for settings in ops {
-            let name = settings.name;
-            let mut op = (settings.build)();
-            spec = op
-                .prepare(&spec, stream)
-                .map_err(|e| Failure::usage(format!("op {name} cannot work on {}: {e}", stream.name)))?;
-            let pool = Pool::new(&spec.info).map_err(|e| Failure::failed(format!("op {name}: {e}")))?;
-            links.push(Link { name, op, spec: spec.clone(), pool, time: Duration::ZERO, copies: 0 });
+    /// Builds the ops for `threads` workers and settles formats from first to last.
+    pub fn prepare(ops: &[OpSettings], input: &Arc<Spec>, stream: &Stream, threads: usize) -> Result<Self, Failure> {
+        let stream = Stream { original: Some(input.clone()), ..stream.clone() };
+        let ops: Vec<&OpSettings> = ops.iter().filter(|o| o.common.enabled).collect();
+        let keep_original = ops.iter().any(|o| o.config.wants_original());
+        let needs_bgr = |o: &&&OpSettings| o.config.takes(&input.layout) == Takes::Bgr;
+        // From the first op that needs interleaved colour to the last one, all get it: each conversion costs more than
+        // working on BGR in between does.
+        let first = ops.iter().position(|o| needs_bgr(&o));
+        let last = ops.iter().rposition(|o| needs_bgr(&o));
+        let mut notices = Vec::new();
+        if let (Some(first), Some(last)) = (first, last) {
+            let names: Vec<&str> = ops[first..=last].iter().filter(needs_bgr).map(|o| o.name).collect();
+            notices.push(format!("converted to BGR and back for {}", names.join(", ")));
         }
-        Ok(Chain { links, output: spec })
+        let mut spec = input.clone();
+        let mut parts: Vec<(bool, Vec<Vec<Link>>)> = Vec::new();
+        for (i, settings) in ops.iter().enumerate() {
+            let named =
+                |e: OpError| Failure::usage(format!("op {} cannot work on {}: {e}", settings.name, stream.name));
+            if first == Some(i) {
+                let bgr = Arc::new(spec.with_format(VideoFormat::Bgr).map_err(|e| named(e.into()))?);
+                spec = push(&mut parts, threads, || Link::convert(&spec, bgr.clone())).map_err(named)?;
+            }
+            spec = push(&mut parts, threads, || Link::op(settings, &spec, &stream)).map_err(named)?;
+            if last == Some(i) {
+                let (w, h) = (spec.info.width(), spec.info.height());
+                let native = input.with_size(w, h).map(|s| s.with_rate(spec.info.fps()).with_aspect(spec.info.par()));
+                let native = Arc::new(native.map_err(|e| named(e.into()))?);
+                spec = push(&mut parts, threads, || Link::convert(&spec, native.clone())).map_err(named)?;
+            }
+        }
+        let segments =
+            parts.into_iter().map(|(_, lanes)| Segment { lanes: lanes.into_iter().map(Lane::new).collect() }).collect();
+        Ok(Chain { segments, keep_original, notices, output: spec })
     }
 
     /// What comes out.
@@ -55,43 +75,92 @@ impl Chain {
         &self.output
     }
 
-    /// Sends one frame through all ops.
-    pub fn process(&mut self, mut frame: Frame) -> Result<Frame, Failure> {
-        for link in &mut self.links {
-            let started = Instant::now();
-            let index = frame.index;
-            frame = link
-                .run(frame)
-                .map_err(|e| Failure::failed(format!("op {} failed on frame {index}: {e}", link.name)))?;
-            link.time += started.elapsed();
+    /// What each op cost so far.
+    pub fn stats(&self) -> Vec<OpStats> {
+        self.segments.iter().flat_map(Segment::stats).collect()
+    }
+}
+
+/// Adds a link to the last segment if that is of the same kind, else to a new one.
+fn push(
+    parts: &mut Vec<(bool, Vec<Vec<Link>>)>,
+    threads: usize,
+    mut make: impl FnMut() -> Result<Link, OpError>,
+) -> Result<Arc<Spec>, OpError> {
+    let link = make()?;
+    let (spec, shared) = (link.output().clone(), !link.stateful && threads > 1);
+    if parts.last().is_none_or(|(s, _)| *s != shared) {
+        let lanes = if shared { threads } else { 1 };
+        parts.push((shared, (0..lanes).map(|_| Vec::new()).collect()));
+    }
+    if let Some((_, lanes)) = parts.last_mut() {
+        for lane in &mut lanes[1..] {
+            lane.push(make()?);
         }
-        Ok(frame)
+        lanes[0].push(link);
+    }
+    Ok(spec)
+}
+
+impl Lane {
+    fn new(links: Vec<Link>) -> Self {
+        let spare = links.iter().map(|_| Vec::new()).collect();
+        Lane { links, spare }
+    }
+
+    /// Sends one frame through; what comes of it goes to `out`.
+    pub fn process(&mut self, frame: Frame, out: &mut Vec<Frame>) -> Result<(), Failure> {
+        self.from(0, frame, out)
+    }
+
+    /// After the last frame: what ops still hold goes on to the ones behind them and to `out`.
+    pub fn finish(&mut self, out: &mut Vec<Frame>) -> Result<(), Failure> {
+        for i in 0..self.links.len() {
+            let mut held = std::mem::take(&mut self.spare[i]);
+            let link = &mut self.links[i];
+            link.finish(&mut held).map_err(|e| Failure::failed(format!("op {} failed at the end: {e}", link.name)))?;
+            for frame in held.drain(..) {
+                self.from(i + 1, frame, out)?;
+            }
+            self.spare[i] = held;
+        }
+        Ok(())
+    }
+
+    fn from(&mut self, i: usize, frame: Frame, out: &mut Vec<Frame>) -> Result<(), Failure> {
+        if i == self.links.len() {
+            out.push(frame);
+            return Ok(());
+        }
+        let index = frame.index;
+        let mut made = std::mem::take(&mut self.spare[i]);
+        let link = &mut self.links[i];
+        link.run(frame, &mut made)
+            .map_err(|e| Failure::failed(format!("op {} failed on frame {index}: {e}", link.name)))?;
+        for frame in made.drain(..) {
+            self.from(i + 1, frame, out)?;
+        }
+        self.spare[i] = made;
+        Ok(())
     }
 
     /// What each op cost so far.
     pub fn stats(&self) -> Vec<OpStats> {
-        self.links.iter().map(|l| OpStats { name: l.name, seconds: l.time.as_secs_f64(), copies: l.copies }).collect()
+        self.links.iter().map(Link::stats).collect()
     }
 }
 
-impl Link {
-    fn run(&mut self, mut frame: Frame) -> Result<Frame, crate::ops::OpError> {
-        match self.op.mode() {
-            Mode::Transform => {
-                let mut out = frame.successor(self.pool.acquire()?, self.spec.clone());
-                self.op.transform(&frame, &mut out)?;
-                Ok(out)
-            }
-            Mode::InPlace => {
-                if !frame.is_writable() {
-                    let mut copy = frame.successor(self.pool.acquire()?, frame.spec().clone());
-                    copy.planes_mut()?.copy_from(&frame.planes()?)?;
-                    self.copies += 1;
-                    frame = copy;
-                }
-                self.op.edit(&mut frame)?;
-                Ok(frame)
+impl Segment {
+    /// What each op cost so far, over all workers.
+    pub fn stats(&self) -> Vec<OpStats> {
+        let mut lanes = self.lanes.iter().map(Lane::stats);
+        let mut sum = lanes.next().unwrap_or_default();
+        for lane in lanes {
+            for (total, one) in sum.iter_mut().zip(lane) {
+                total.seconds += one.seconds;
+                total.copies += one.copies;
             }
         }
+        sum
     }
 }

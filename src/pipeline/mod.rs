@@ -8,8 +8,11 @@
 //! own, each writer finalises its output. An error anywhere asks the reader to stop; what was taken in is still written.
 
 pub mod chain;
+pub mod link;
+mod measures;
 mod report;
 mod select;
+pub mod stages;
 pub mod stats;
 
 use std::sync::Arc;
@@ -27,7 +30,9 @@ use crate::frame::{Frame, Layout};
 use crate::ops::Stream;
 use crate::sink::{self, Delivery, Site};
 use crate::source::{self, AudioTrack, Ending, Facts, Input, Pull, Source};
-use chain::{Chain, OpStats};
+use chain::Chain;
+use link::OpStats;
+use measures::Measures;
 use report::Report;
 use select::{Selection, Verdict};
 use stats::{Counters, SinkStats, Summary};
@@ -69,7 +74,7 @@ struct Running {
     started: Instant,
     first: Arc<AtomicU64>,
     reader: JoinHandle<(Ending, bool, Result<(), Failure>)>,
-    ops: JoinHandle<(Vec<OpStats>, Result<(), Failure>)>,
+    ops: JoinHandle<(Processed, Result<(), Failure>)>,
     writers: Vec<JoinHandle<(SinkStats, Option<Failure>)>>,
 }
 
@@ -87,8 +92,8 @@ fn start(settings: &Settings, control: &Control, progress: &mut dyn Progress) ->
         1 => facts.spec.clone(),
         n => Arc::new(facts.spec.slowed(n)),
     };
-    let stream = Stream { name: facts.name.clone(), live: facts.live, duration: facts.duration };
-    let chain = Chain::prepare(&settings.ops, &spec, &stream)?;
+    let stream = Stream { name: facts.name.clone(), live: facts.live, duration: facts.duration, original: None };
+    let chain = Chain::prepare(&settings.ops, &spec, &stream, settings.threads.unwrap_or(1))?;
     let selection = Selection::new(&settings.source, facts.origin);
     let zero = selection.zero();
     if let Some(s) = settings.source.start
@@ -182,7 +187,7 @@ impl Running {
         let panicked = |_| Failure::failed("a thread of framewright panicked: this is a bug");
         let (ending, natural, read) =
             self.reader.join().unwrap_or_else(|e| (Ending::default(), false, Err(panicked(e))));
-        let (ops, processed) = self.ops.join().unwrap_or_else(|e| (Vec::new(), Err(panicked(e))));
+        let (ops, processed) = self.ops.join().unwrap_or_else(|e| (Processed::default(), Err(panicked(e))));
         let mut sinks = Vec::new();
         let mut written = Ok(());
         let mut ended_by_user = None;
@@ -361,6 +366,13 @@ impl Reader {
     }
 }
 
+/// What the processing thread leaves behind.
+#[derive(Default)]
+struct Processed {
+    ops: Vec<OpStats>,
+    measures: Measures,
+}
+
 fn process(
     mut chain: Chain,
     frames: &Receiver<Frame>,
@@ -368,17 +380,11 @@ fn process(
     counters: &Counters,
     control: &Control,
     alive: &AtomicBool,
-) -> (Vec<OpStats>, Result<(), Failure>) {
-    let mut result = Ok(());
-    for frame in frames {
+) -> (Processed, Result<(), Failure>) {
+    let mut measures = Measures::default();
+    let result = stages::run(&mut chain, frames.iter(), &mut |frame| {
+        measures.add(&frame);
         let arrived = frame.arrived;
-        let frame = match chain.process(frame) {
-            Ok(f) => f,
-            Err(e) => {
-                result = Err(e);
-                break;
-            }
-        };
         Counters::bump(&counters.processed);
         counters.position.store(frame.pts.nseconds(), Ordering::Relaxed);
         let (pts, duration) = (frame.pts, frame.duration);
@@ -386,13 +392,11 @@ fn process(
         let asked = Instant::now();
         outlets.retain(|(outlet, alive)| outlet.send(delivery.clone(), alive));
         counters.sink_wait.fetch_add(asked.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        if outlets.is_empty() {
-            break;
-        }
-    }
+        !outlets.is_empty()
+    });
     alive.store(false, Ordering::SeqCst);
     if result.is_err() || outlets.is_empty() {
         control.stop();
     }
-    (chain.stats(), result)
+    (Processed { ops: chain.stats(), measures }, result)
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use gstreamer_video::VideoInfo;
 
-use super::chain::{Chain, OpStats};
+use super::Processed;
+use super::chain::Chain;
 use super::stats::{Counters, SinkStats, Summary};
 use crate::source::{Ending, Facts};
 
@@ -14,12 +15,14 @@ pub struct Report {
     /// The input.
     pub facts: Facts,
     output: String,
+    notices: Vec<String>,
 }
 
 impl Report {
     /// Takes down what the chain settled on.
     pub fn new(facts: &Facts, chain: &Chain) -> Self {
-        Report { facts: facts.clone(), output: describe(&chain.output().info) }
+        let notices = facts.notices.iter().chain(&chain.notices).cloned().collect();
+        Report { facts: facts.clone(), output: describe(&chain.output().info), notices }
     }
 
     /// The summary of the finished run.
@@ -30,7 +33,7 @@ impl Report {
         elapsed: Duration,
         first_frame_seconds: f64,
         ending: Ending,
-        ops: Vec<OpStats>,
+        processed: Processed,
         sinks: Vec<SinkStats>,
         ended: String,
     ) -> Summary {
@@ -51,15 +54,16 @@ impl Report {
             input_format: describe(&self.facts.spec.info),
             converted_from: self.facts.converted_from,
             output_format: self.output,
-            copies: ops.iter().map(|o| o.copies).sum(),
+            copies: processed.ops.iter().map(|o| o.copies).sum(),
             decode_errors: ending.decode_errors,
             repaired_timestamps: ending.repaired,
             source_wait_seconds: get(&counters.source_wait) as f64 / 1e9,
             sink_wait_seconds: get(&counters.sink_wait) as f64 / 1e9,
             first_frame_seconds,
-            ops,
+            ops: processed.ops,
+            measures: processed.measures.finish(),
             sinks,
-            notices: self.facts.notices,
+            notices: self.notices,
             ended,
         }
     }

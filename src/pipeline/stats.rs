@@ -1,10 +1,12 @@
 //! What is counted while a run goes on, and what is said about it at the end.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
-use super::chain::OpStats;
+use super::link::OpStats;
+use super::measures::MeasureStats;
 
 /// Live counters, shared by all threads.
 #[derive(Debug, Default)]
@@ -108,6 +110,9 @@ pub struct Summary {
     pub first_frame_seconds: f64,
     /// Cost by op.
     pub ops: Vec<OpStats>,
+    /// What was measured on the pictures, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub measures: BTreeMap<&'static str, MeasureStats>,
     /// What became of each output.
     pub sinks: Vec<SinkStats>,
     /// What else should be known.

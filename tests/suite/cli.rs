@@ -24,7 +24,11 @@ fn help_is_there_for_every_command() {
 fn ops_lists_every_op_and_explains_each() {
     let list = fw!["ops"].ok().stdout;
     for e in framewright::ops::ALL {
-        assert!(list.lines().any(|l| l.starts_with(e.name) && l.len() > e.name.len() + 10), "{}:\n{list}", e.name);
+        assert!(
+            list.lines().any(|l| l.trim_start().starts_with(e.name) && l.len() > e.name.len() + 12),
+            "{}:\n{list}",
+            e.name
+        );
         let page = fw!["ops", e.name].ok().stdout;
         assert!(page.contains(e.example) && page.contains(e.behind), "{}:\n{page}", e.name);
         let keys = (e.schema)().get("properties").and_then(|p| p.as_object()).cloned().unwrap_or_default();
@@ -38,7 +42,8 @@ fn ops_lists_every_op_and_explains_each() {
 fn every_example_of_the_op_list_runs() {
     for e in framewright::ops::ALL {
         let run = fw!["run", "generate:scene", "-o", "null", "--op", e.example].words("--frames 5 --size 160x120").ok();
-        assert_eq!(run.count("frames_out"), 5, "{}", e.example);
+        let out = run.count("frames_out");
+        assert!(out == 5 || e.group == framewright::ops::Group::Time && out > 0, "{}: {out} frames", e.example);
     }
 }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use self::ink::{Bounds, Ink};
 use self::template::{Template, Values};
 use super::overlay::{Layer, Overlay, Paint, Prepared};
-use super::{Invalid, Length, Mode, Op, OpConfig, OpError, Position, Stream};
+use super::{Group, Invalid, Length, Mode, Op, OpConfig, OpError, Position, Reach, Stream};
 use crate::frame::{Color, Frame, Spec};
 
 /// Writes text, a timecode, a frame number or a clock onto the picture.
@@ -104,11 +104,12 @@ impl Default for Text {
 
 impl OpConfig for Text {
     const NAME: &'static str = "text";
+    const GROUP: Group = Group::Drawing;
     const EXAMPLE: &'static str = "text:text={source} {time} #{frame}";
     const BEHIND: &'static str = "cosmic-text and swash (shaping, fonts), cv::putText for hershey fonts";
 
     fn check(&self) -> Result<(), Invalid> {
-        let invalid = |key, message| Invalid { key, message };
+        let invalid = |key: &'static str, message: String| Invalid::new(key, message);
         if self.text.is_empty() {
             return Err(invalid("text", format!("text is missing or empty: give one, as in --op '{}'", Self::EXAMPLE)));
         }
@@ -132,6 +133,15 @@ impl OpConfig for Text {
         Invalid::unless_in("opacity", self.opacity, 0.0..=1.0)?;
         Invalid::unless_in("box-opacity", self.box_opacity, 0.0..=1.0)?;
         Invalid::unless_in("line-spacing", self.line_spacing, 0.5..=5.0)
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Whole
+    }
+
+    fn stateful(&self) -> bool {
+        // `{fps}` of a stream without a nominal rate is measured over the frames.
+        Template::parse(&self.text).is_ok_and(|t| t.wants_fps())
     }
 
     fn build(&self) -> Box<dyn Op> {

@@ -1,0 +1,31 @@
+//! What was found in a frame; rides with it to the ops behind and to the statistics.
+
+use smallvec::SmallVec;
+
+/// Results of the ops so far. Costs no allocation while they are few.
+#[derive(Clone, Debug, Default)]
+pub struct Meta {
+    /// Numbers measured on the picture, in the order of the ops.
+    pub measurements: SmallVec<[Measurement; 6]>,
+}
+
+/// One number measured on one picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measurement {
+    /// What was measured: the op's name, or the op's name and a part (`psnr`, `psnr-y`).
+    pub name: &'static str,
+    /// In the unit that the op's documentation gives.
+    pub value: f64,
+}
+
+impl Meta {
+    /// Adds a measurement.
+    pub fn measured(&mut self, name: &'static str, value: f64) {
+        self.measurements.push(Measurement { name, value });
+    }
+
+    /// The newest measurement called `name`.
+    pub fn measurement(&self, name: &str) -> Option<f64> {
+        self.measurements.iter().rev().find(|m| m.name == name).map(|m| m.value)
+    }
+}
