@@ -35,7 +35,6 @@ impl<'a> Reader<'a> {
         let mut settings = Settings::default();
         for (key, value) in root {
             let at = value.span().start;
-            let at = value.span().start;
             match key.get_ref().as_ref() {
                 "source" => {
                     settings.source = self.table(value, "[source]")?;
