@@ -25,6 +25,33 @@ fn ops_md_is_up_to_date() {
     up_to_date("docs/ops.md", &String::from_utf8(made.stdout).unwrap());
 }
 
+/// Made anew, each op's picture must look like the one that is shown: other versions of OpenCV round otherwise, no more.
+#[test]
+fn the_pictures_of_the_ops_are_up_to_date() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let made = tempfile::tempdir().unwrap();
+    let run = Command::new(root.join("scripts/pictures"))
+        .args(["ops".as_ref(), made.path()])
+        .env("FRAMEWRIGHT_BIN", env!("CARGO_BIN_EXE_framewright"))
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    for op in framewright::ops::ALL {
+        let name = format!("{}.jpg", op.name);
+        let picture = |folder: &Path| {
+            let path = folder.join(&name);
+            let why = |e| panic!("{}: {e}: run scripts/pictures and commit the result", path.display());
+            image::open(&path).unwrap_or_else(why).to_rgb8()
+        };
+        let (shown, now) = (picture(&root.join("docs/images/ops")), picture(made.path()));
+        assert_eq!(shown.dimensions(), now.dimensions(), "{name} is stale: run scripts/pictures");
+        let square = |(a, b): (&u8, &u8)| f64::from(a.abs_diff(*b)).powi(2);
+        let error: f64 = shown.iter().zip(now.iter()).map(square).sum::<f64>() / shown.len() as f64;
+        let psnr = 10.0 * (255.0 * 255.0 / error.max(1e-9)).log10();
+        assert!(psnr > 28.0, "{name} is stale ({psnr:.1} dB): run scripts/pictures and commit the result");
+    }
+}
+
 #[test]
 fn cli_md_is_up_to_date() {
     let options = MarkdownOptions::new().title("The command line".into()).show_footer(false);

@@ -4,6 +4,7 @@ mod parameter;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 use crate::config::did_you_mean;
 use crate::failure::Failure;
@@ -18,12 +19,16 @@ pub struct Args {
     /// Print the reference of all ops as Markdown: docs/ops.md
     #[arg(long, hide = true, conflicts_with = "name")]
     pub markdown: bool,
+    /// Print each op's name and example, a line each: what scripts/pictures draws
+    #[arg(long, hide = true, conflicts_with_all = ["name", "markdown"])]
+    pub examples: bool,
 }
 
 /// Prints to standard output.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let text = match &args.name {
         None if args.markdown => markdown(),
+        None if args.examples => ALL.iter().map(|e| format!("{}\t{}\n", e.name, e.example)).collect(),
         None => list(),
         Some(name) => {
             let entry = Entry::find(name).ok_or_else(|| {
@@ -58,7 +63,11 @@ fn explain(e: &Entry) -> String {
     let schema = (e.schema)();
     let parameters = parameters(schema.as_value());
     let mut out = format!("{}: {}\n\n", e.name, summary(e));
-    let _ = writeln!(out, "  example   --op '{}'\n  behind    {}\n  works on  {}\n", e.example, e.behind, works_on(e));
+    let _ = writeln!(out, "  example   --op '{}'\n  behind    {}\n  works on  {}", e.example, e.behind, works_on(e));
+    if let Some(cost) = cost(e) {
+        let _ = writeln!(out, "  cost      {cost}");
+    }
+    out += "\n";
     for p in &parameters {
         let kind = match &p.kind {
             Kind::Choice(values) => values.join(" | "),
@@ -79,6 +88,14 @@ fn explain(e: &Entry) -> String {
         let _ = writeln!(out, "  a {name} is {form}");
     }
     out
+}
+
+/// What `scripts/bench ops` measured, where it did.
+fn cost(e: &Entry) -> Option<String> {
+    static COSTS: LazyLock<serde_json::Value> =
+        LazyLock::new(|| serde_json::from_str(include_str!("../../docs/costs.json")).unwrap_or_default());
+    let ms = |size: &str| COSTS["ms"][size][e.name].as_f64();
+    Some(format!("{:.2} ms a frame at 720p, {:.2} ms at 1080p ({})", ms("720p")?, ms("1080p")?, COSTS["on"].as_str()?))
 }
 
 /// In which form an op takes the picture, and how many workers it can have.
@@ -129,16 +146,20 @@ one of these sections in the terminal.
 
 /// docs/ops.md.
 fn markdown() -> String {
-    let mut out = HEAD.to_owned() + "\n| op | what it does |\n| --- | --- |\n";
+    let mut out = HEAD.to_owned() + "\n| op | group | what it does |\n| --- | --- | --- |\n";
     for e in ALL {
-        let _ = writeln!(out, "| [`{0}`](#{0}) | {1} |", e.name, cell(&summary(e)));
+        let _ = writeln!(out, "| [`{0}`](#{0}) | {1} | {2} |", e.name, e.group, cell(&summary(e)));
     }
     let mut forms = BTreeMap::new();
     for e in ALL {
         let schema = (e.schema)();
         let parameters = parameters(schema.as_value());
         let _ = writeln!(out, "\n## {}\n\n{}\n", e.name, summary(e));
-        let _ = writeln!(out, "    --op '{}'\n\nBehind it: {}. Works on {}.\n", e.example, e.behind, works_on(e));
+        let _ = writeln!(out, "    --op '{}'\n", e.example);
+        let _ = writeln!(out, "| before | after |\n| --- | --- |");
+        let _ = writeln!(out, "| ![before](images/ops/before.jpg) | ![{0}](images/ops/{0}.jpg) |\n", e.name);
+        let _ = writeln!(out, "Behind it: {}. Works on {}.", e.behind, works_on(e));
+        let _ = writeln!(out, "{}", cost(e).map(|c| format!("Cost: {c}.\n")).unwrap_or_default());
         out += "| parameter | type | range | default | meaning |\n| --- | --- | --- | --- | --- |\n";
         for p in &parameters {
             let kind = match &p.kind {

@@ -108,6 +108,7 @@ pub fn open(
         puller.bus()?;
         return Err(Failure::input(format!("cannot open {name}: the source does not start")));
     }
+    puller.jumps = matches!(input, Input::Camera(_));
     let (spec, origin) = wait(&mut puller, &site, control)?;
     let arrived = Instant::now();
     site.wait_for_audio(arrived, control);

@@ -73,6 +73,8 @@ pub struct Puller {
     pub remote: Option<Arc<Remote>>,
     /// Frames come as the world makes them.
     pub live: bool,
+    /// Times may jump after the first frame (PipeWire's first one has none): they are taken back to the wall clock's pace.
+    pub jumps: bool,
     /// Give up when nothing comes for so long.
     pub patience: Duration,
     /// Time of samples.
@@ -86,6 +88,9 @@ pub struct Puller {
 struct State {
     spec: Option<(gstreamer::Caps, Arc<Spec>)>,
     times: Settler,
+    /// When the newest frame came and its time, and what jumps have added so far, both in nanoseconds.
+    seen: Option<(Instant, i64)>,
+    jumped: i64,
     /// The frame before the one just pulled: appsink still holds the newest, which would make it unwritable.
     held: Option<Frame>,
     first: Option<gstreamer::Sample>,
@@ -121,6 +126,7 @@ impl Puller {
             path,
             remote: None,
             live: false,
+            jumps: false,
             patience,
             timeline: Timeline::default(),
             attached: Arc::default(),
@@ -304,14 +310,33 @@ impl Puller {
             let times = attached.times.as_ref().and_then(|t| t.lock().unwrap_or_else(|e| e.into_inner()).pop_front());
             times.unwrap_or_else(|| sample.buffer().and_then(|b| b.pts()))
         };
-        let time = source_pts.and_then(|p| self.timeline.of(p, &sample));
+        let time = source_pts.and_then(|p| self.timeline.of(p, &sample)).map(|t| self.without_jump(t));
         let buffer =
             sample.buffer_owned().ok_or_else(|| Failure::input(format!("{} delivers an empty sample", self.name)))?;
         drop(sample);
         let duration = buffer.duration().or_else(|| frame_duration(&spec.info));
+        if self.jumps && time.is_none() {
+            self.state.seen.get_or_insert((Instant::now(), 0));
+        }
         let pts = self.state.times.settle(time.map(|t| ClockTime::from_nseconds(t.max(0) as u64)), duration);
         self.state.frames += 1;
         Ok(Frame::new(buffer, spec, pts, duration))
+    }
+}
+
+impl Puller {
+    /// `time` less what it jumped ahead of the wall clock by more than five seconds at once.
+    fn without_jump(&mut self, time: i64) -> i64 {
+        if !self.jumps {
+            return time;
+        }
+        let state = &mut self.state;
+        let (now, time) = (Instant::now(), time - state.jumped);
+        let ahead = state.seen.map_or(0, |(at, before)| time - before - now.duration_since(at).as_nanos() as i64);
+        let jump = if ahead > 5_000_000_000 { ahead } else { 0 };
+        state.jumped += jump;
+        state.seen = Some((now, time - jump));
+        time - jump
     }
 }
 

@@ -1,0 +1,161 @@
+"""`scripts/bench ops`: each op beside the same OpenCV call in Python and ffmpeg's filter; chains; workers.
+
+Everything reads the same file and throws the result away. Milliseconds are those of the op alone: framewright's from its
+`--stats` (processing thread, conversions that the op made necessary included), Python's around the call. Ratios to
+ffmpeg are wall time of whole runs, decoding included, with what the same run takes without any filter taken off on both
+sides where that is said.
+"""
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from op_table import CHAINS, FRAMES, HEAVY, OPS
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PYTHON = "/usr/bin/python3"
+
+
+def wall(command):
+    began = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=600, stdin=subprocess.DEVNULL)
+    seconds = time.perf_counter() - began
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}\n{done.stderr.strip()[-400:]}")
+    return seconds, done.stdout
+
+
+def ours(binary, source, ops, frames, stats, extra=()):
+    """Wall seconds of the run, and milliseconds a frame of its ops."""
+    words = [w for op in ops for w in ("--op", op.replace("{input}", str(source)))]
+    command = [str(binary), "run", "-q", str(source), "-o", "null", "--frames", str(frames), "--stats", str(stats)]
+    seconds, _ = wall([*command, *words, *extra])
+    found = json.loads(stats.read_text())
+    return seconds, sum(o["seconds"] for o in found["ops"]) * 1000 / found["frames_in"]
+
+
+def theirs(source, op, frames):
+    seconds, text = wall([PYTHON, str(ROOT / "scripts/peers/opencv_ops.py"), op, str(source), str(frames)])
+    return seconds, json.loads(text)["ms"]
+
+
+def ffmpeg(source, filters, frames):
+    special = {
+        "OVERLAY": ["-i", "config/assets/logo.png", "-filter_complex", "[0:v][1:v]overlay=16:16"],
+        "SPLIT": ["-filter_complex", "[0:v]split[a][b];[a][b]hstack"],
+        "PSNR": ["-i", str(source), "-filter_complex", "[0:v][1:v]psnr"],
+        "SSIM": ["-i", str(source), "-filter_complex", "[0:v][1:v]ssim"],
+    }
+    how = special.get(filters, ["-vf", filters] if filters else [])
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", str(source), *how, "-an"]
+    return wall([*command, "-frames:v", str(frames), "-f", "null", "-"])[0]
+
+
+def median(rows, i):
+    return statistics.median(r[i] for r in rows)
+
+
+def measure_op(binary, source, row, runs, work):
+    """One op: rounds in turn of framewright, Python, ffmpeg, after one untimed round each."""
+    name, op, filters, frames = row
+    stats = work / "op.json"
+    rounds = []
+    for n in range(runs + 1):
+        a = ours(binary, source, [op], frames, stats)
+        b = theirs(source, name, frames)
+        c = ffmpeg(source, filters, frames) if filters else None
+        if n:
+            rounds.append((a[0], a[1], b[0], b[1], c))
+    wall_us, ms_us, wall_py, ms_py = (median(rounds, i) for i in range(4))
+    wall_ff = median(rounds, 4) if filters else None
+    return {
+        "op": name,
+        "text": op,
+        "ms": ms_us,
+        "python_ms": ms_py,
+        "call_ratio": ms_us / ms_py if ms_py else None,
+        "python_wall_ratio": wall_us / wall_py,
+        "ffmpeg_wall_ratio": wall_us / wall_ff if wall_ff else None,
+    }
+
+
+def table(results, sizes, copies):
+    """Markdown: one row an op, both sizes."""
+    lines = ["| op | " + " | ".join(f"{s} ms | MB/s | of memcpy | ÷ Python's call | run ÷ Python | run ÷ ffmpeg" for s in sizes)]
+    lines[0] += " |"
+    lines += ["| --- |" + " ---: |" * 6 * len(sizes)]
+    for name in results[sizes[0]]:
+        cells = []
+        for s in sizes:
+            r = results[s].get(name)
+            if not r:
+                cells += [""] * 6
+                continue
+            width, height = {"720p": (1280, 720), "1080p": (1920, 1080)}[s]
+            rate = width * height * 1.5 / 1e6 / (r["ms"] / 1000) if r["ms"] else 0
+            cells += [f"{r['ms']:.2f}", f"{rate:.0f}", f"{rate / copies[s]:.2f}"]
+            cells += [f"{r['call_ratio']:.2f}" if r["call_ratio"] else "", f"{r['python_wall_ratio']:.2f}"]
+            cells += [f"{r['ffmpeg_wall_ratio']:.2f}" if r["ffmpeg_wall_ratio"] else ""]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def run(args, binary, inputs, out, sizes, about):
+    """All ops at all sizes, the chains, and the workers; writes ops.md and ops.json."""
+    work = out / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    if not Path(PYTHON).exists() or not shutil.which("ffmpeg"):
+        sys.exit("error: Python OpenCV or ffmpeg is missing: scripts/setup --bench")
+    rows = [r for r in OPS if not args.only or r[0] in args.only]
+    results, copies, failed = {s: {} for s in sizes}, {}, []
+    for size in sizes:
+        source = inputs / f"{size}.mp4"
+        width, height = {"720p": (1280, 720), "1080p": (1920, 1080)}[size]
+        copies[size] = width * height * 1.5 / 1e6 / (theirs(source, "memcpy", FRAMES)[1] / 1000)
+        for row in rows:
+            try:
+                results[size][row[0]] = measure_op(binary, source, row, args.runs or 5, work)
+            except (RuntimeError, subprocess.TimeoutExpired) as why:
+                failed.append(f"{row[0]} {size}: {why}")
+                print(f"error: {failed[-1]}", file=sys.stderr)
+                continue
+            r = results[size][row[0]]
+            beside = f"{r['ffmpeg_wall_ratio']:.2f}" if r["ffmpeg_wall_ratio"] else "-"
+            print(f"{size} {row[0]:20} {r['ms']:8.3f} ms  Python {r['python_ms']:8.3f} ms  run/ffmpeg {beside}", flush=True)
+    lines = ["# Ops", ""] + [f"- {k}: {v}" for k, v in about.items() if v] + [""]
+    lines += [f"- memcpy of an I420 picture, {s}: {copies[s]:.0f} MB/s" for s in sizes] + [""]
+    lines += table(results, sizes, copies)
+    chains, workers = [], []
+    if not args.only or "chains" in args.only:
+        lines += ["", "| chain | input | framewright s | ffmpeg s | ffmpeg ÷ framewright | target |", "| --- | --- | ---: | ---: | ---: | ---: |"]
+        for size in sizes:
+            for name, ops, filters in CHAINS:
+                source, pairs = inputs / f"{size}.mp4", []
+                for n in range((args.runs or 5) + 1):
+                    pair = ours(binary, source, ops, 300, work / "op.json")[0], ffmpeg(source, filters, 300)
+                    pairs += [pair] if n else []
+                a, b = median(pairs, 0), median(pairs, 1)
+                chains.append({"chain": name, "input": size, "ours": a, "ffmpeg": b, "speedup": b / a, "ok": b / a >= 1.5})
+                lines.append(f"| {name} | {size} | {a:.3f} | {b:.3f} | {b / a:.2f} | ≥ 1.5 |")
+                print(lines[-1], flush=True)
+    if not args.only or "workers" in args.only:
+        lines += ["", "| heavy op | 1 worker s | 2 workers s | speed-up | target |", "| --- | ---: | ---: | ---: | ---: |"]
+        source, pairs = inputs / "720p.mp4", []
+        for n in range((args.runs or 5) + 1):
+            pair = [ours(binary, source, [HEAVY], 100, work / "op.json", ["--threads", t])[0] for t in "12"]
+            pairs += [pair] if n else []
+        a, b = median(pairs, 0), median(pairs, 1)
+        workers.append({"op": HEAVY, "one": a, "two": b, "speedup": a / b, "ok": a / b >= 1.7})
+        lines.append(f"| {HEAVY} | {a:.3f} | {b:.3f} | {a / b:.2f} | ≥ 1.7 |")
+        print(lines[-1], flush=True)
+    slower = [f"{s} {n}" for s in sizes for n, r in results[s].items() if (r["call_ratio"] or 0) > 1]
+    lines += ["", f"Slower than the Python call: {', '.join(slower) or 'none'}."]
+    (out / "ops.md").write_text("\n".join(lines) + "\n")
+    whole = {"machine": about, "memcpy": copies, "ops": results, "chains": chains, "workers": workers, "failed": failed}
+    (out / "ops.json").write_text(json.dumps(whole, indent=1) + "\n")
+    print(f"slower than the Python call: {', '.join(slower) or 'none'}\nwritten: {out / 'ops.md'}, {out / 'ops.json'}")
+    return 1 if failed else 0
