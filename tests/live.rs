@@ -406,3 +406,32 @@ fn no_display_is_an_error_with_the_alternatives() {
     run("").env("WAYLAND_DISPLAY", "").fails(4).says(&["there is no display", "-o FILE.mp4"]);
     run(":4711").env("WAYLAND_DISPLAY", "").fails(4).says(&["cannot open a window on DISPLAY=:4711", "-o FILE.mp4"]);
 }
+
+/// framewright beside a PipeWire camera.
+fn beside_a_camera(args: &[&str]) -> std::process::Output {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/camera.sh");
+    let run = Command::new(script).arg(env!("CARGO_BIN_EXE_framewright")).args(args).stdin(Stdio::null()).output();
+    run.expect("cannot run tests/servers/camera.sh (`scripts/setup --test` installs what it uses)")
+}
+
+#[test]
+fn a_camera_is_listed_and_recorded() {
+    let listed = beside_a_camera(&["devices"]);
+    let text = String::from_utf8_lossy(&listed.stdout);
+    assert!(listed.status.success() && text.contains("TestCam") && text.contains("pipewire"), "{listed:?}");
+    let dir = temp();
+    let path = dir.path().join("camera.mp4");
+    let out = path.to_str().expect("UTF-8");
+    let run = beside_a_camera(&["run", "camera:testcam", "-o", out, "--frames", "40", "--op", "text:text={frame}"]);
+    assert!(run.status.success(), "{run:?}");
+    let media = Media::open(&path);
+    let pts = media.pts();
+    assert_eq!((media.frames(), pts.len()), (40, 40));
+    // Its first frame has no time: it may stand anywhere before the second, the others keep the camera's pace.
+    assert!(pts[0] == 0.0 && pts[1] < 2.0, "{pts:?}");
+    assert!(pts[1..].windows(2).all(|w| w[1] > w[0] && w[1] - w[0] < 1.0), "{pts:?}");
+    let wrong = beside_a_camera(&["run", "camera:other", "-o", "null"]);
+    let said = String::from_utf8_lossy(&wrong.stderr);
+    assert_eq!(wrong.status.code(), Some(3), "{said}");
+    assert!(said.contains("no such camera") && said.contains("TestCam"), "{said}");
+}
