@@ -91,10 +91,15 @@ impl Container {
         })
     }
 
+    /// Written in fragments, which become one index at the end.
+    pub fn fragments(&self) -> bool {
+        matches!(self.muxer, "mp4mux" | "qtmux")
+    }
+
     /// Whether the muxer has a pad for this kind of video.
     pub fn takes_video(&self, media: &str) -> bool {
         // GStreamer 1.22 writes an MP4 with VP9 that nobody can open, or crashes (with vp9parse, chroma site unknown).
-        if media == "video/x-vp9" && matches!(self.muxer, "mp4mux" | "qtmux") {
+        if media == "video/x-vp9" && self.fragments() {
             return false;
         }
         self.takes(&gstreamer::Caps::new_empty_simple(media))

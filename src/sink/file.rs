@@ -18,7 +18,7 @@ use super::container::Container;
 use super::encoder::{self, Chosen};
 use super::feed::Feed;
 use super::target::Target;
-use super::{Delivery, End, Sink, Site, audio, even, moof};
+use super::{Delivery, End, Sink, Site, audio, even, mp4};
 use crate::config::SinkSettings;
 use crate::failure::Failure;
 use crate::frame::Spec;
@@ -34,8 +34,8 @@ pub struct FileSink {
     pad: Option<even::Padder>,
     detail: String,
     notices: Vec<String>,
-    /// The encoder where it may have to be told not to reorder: see [`limit_reordering`].
-    reorders: Option<gstreamer::Element>,
+    /// What is to become one index at the end.
+    recording: Option<mp4::Recording>,
     started: bool,
     /// For containers without timestamps: length of a frame as the file will have it, in ns.
     steady: Option<f64>,
@@ -89,6 +89,12 @@ impl FileSink {
         let source = feed.video().clone();
         feed.chain(&source, &chain)
             .map_err(|f| f.fix(format!("{} may not go into {}", chosen.detail, container.name)))?;
+        // The pictures' time scale; sound is counted in its own samples.
+        if let Some(pad) = muxer.sink_pads().first().filter(|p| p.has_property("trak-timescale"))
+            && !integral(&site.spec.info)
+        {
+            pad.set_property("trak-timescale", 90000u32);
+        }
         let tracks = if settings.audio { site.audio } else { &[] };
         for track in tracks {
             audio::connect(&mut feed, track, site, container, &muxer, &mut notices)?;
@@ -107,25 +113,30 @@ impl FileSink {
         }
         feed.chain(&muxer, std::slice::from_ref(&out))?;
         feed.count_bytes(&out);
-        if matches!(container.muxer, "mp4mux" | "qtmux") {
-            moof::mend(&out);
-        }
+        let recording = container.fragments().then(|| mp4::Recording::watch(&muxer, &out));
         let detail = format!("{} in {}", chosen.detail, container.name);
-        let iso = matches!(container.muxer, "mp4mux" | "qtmux");
-        let reorders = Some(chosen.element).filter(|e| iso && e.has_property("bframes"));
         let fps = spec.info.fps();
         let steady = container.no_timestamps.then(|| 1e9 * f64::from(fps.denom()) / f64::from(fps.numer().max(1)));
         let (first, frames, size, started, done) = (None, 0, None, false, false);
-        Ok(FileSink { feed, target, pad, detail, notices, reorders, started, steady, first, frames, size, done })
+        Ok(FileSink { feed, target, pad, detail, notices, recording, started, steady, first, frames, size, done })
     }
 
-    /// Starts with the first picture: how late it is decides how the encoder may be set up.
-    fn start(&mut self, first: &Delivery) -> Result<(), Failure> {
-        self.started = true;
-        if let Some(encoder) = &self.reorders {
-            limit_reordering(encoder, first);
+    /// Turns the fragments into an ordinary file.
+    fn index(&mut self) -> Result<(), Failure> {
+        let Some(recording) = self.recording.as_ref().filter(|_| self.frames > 0) else { return Ok(()) };
+        match recording.finish(&self.target.partial) {
+            Ok(true) => {}
+            Ok(false) => self.notices.push("the file stays in fragments: this muxer's are not understood".into()),
+            Err(e) if e.kind() == std::io::ErrorKind::StorageFull => {
+                let shown = self.target.path.display();
+                return Err(Failure::output(format!("cannot write {shown}: no space left on the disk for its index"))
+                    .fix("free some space"));
+            }
+            Err(e) => {
+                return Err(Failure::output(format!("cannot write the index of {}: {e}", self.target.path.display())));
+            }
         }
-        self.feed.start()
+        Ok(())
     }
 
     /// Says what is left on the disk.
@@ -145,7 +156,8 @@ impl FileSink {
 impl Sink for FileSink {
     fn write(&mut self, picture: &Delivery) -> Result<(), Failure> {
         if !self.started {
-            self.start(picture).map_err(|e| self.failed(e))?;
+            self.started = true;
+            self.feed.start().map_err(|e| self.failed(e))?;
         }
         let first = *self.first.get_or_insert(picture.pts);
         let shown = picture.pts.saturating_sub(first).nseconds() as f64;
@@ -175,7 +187,7 @@ impl Sink for FileSink {
             return Ok(());
         }
         let finished = self.feed.finish(end);
-        finished.map_err(|e| self.failed(e))?;
+        finished.and_then(|()| self.index()).map_err(|e| self.failed(e))?;
         self.done = true;
         if self.frames == 0 {
             // A video without a frame is no video.
@@ -214,16 +226,6 @@ impl Drop for FileSink {
     }
 }
 
-/// The MP4 muxer forgets how late a stream starts when its first decoding time would lie before 0, as it does with
-/// B-frames and a start of less than two frames. Set before the encoder is started.
-fn limit_reordering(encoder: &gstreamer::Element, first: &Delivery) {
-    let frame = first.duration.unwrap_or(gstreamer::ClockTime::from_mseconds(40));
-    if !first.pts.is_zero() && first.pts < frame * 2 {
-        encoder.set_property("bframes", if first.pts < frame { 0u32 } else { 1u32 });
-        encoder.set_property("b-pyramid", false);
-    }
-}
-
 /// A queue for encoded data.
 pub fn queue() -> Result<gstreamer::Element, Failure> {
     let queue = make("queue")?;
@@ -235,16 +237,11 @@ pub fn queue() -> Result<gstreamer::Element, Failure> {
 
 fn muxer(container: &Container, site: &Site<'_>) -> Result<gstreamer::Element, Failure> {
     let muxer = make(container.muxer)?;
-    if muxer.has_property("fragment-mode") {
-        // Fragments while recording, so that a killed run leaves a file that plays; one plain index at the end.
-        muxer.set_property("fragment-duration", if site.facts.live { 500u32 } else { 1000u32 });
-        muxer.set_property_from_str("fragment-mode", "first-moov-then-finalise");
+    if container.fragments() {
+        mp4::fragment(&muxer, if site.facts.live { 500 } else { 1000 });
     }
     if muxer.has_property("movie-timescale") {
         muxer.set_property("movie-timescale", 90000u32);
-    }
-    if muxer.has_property("trak-timescale") && !integral(&site.spec.info) {
-        muxer.set_property("trak-timescale", 90000u32);
     }
     Ok(muxer)
 }

@@ -8,7 +8,7 @@ mod even;
 mod feed;
 mod file;
 mod images;
-mod moof;
+mod mp4;
 mod target;
 mod user;
 pub mod writer;

@@ -144,7 +144,8 @@ fn compare_audio(input: &Path, a: &Media, b: &Media, run: &Output) {
     }
 }
 
-fn compare(input: &Path, out: &Path, run: &Output) {
+/// All of `out` against `input`.
+pub fn compare(input: &Path, out: &Path, run: &Output) {
     let (a, b) = (Media::open(input), Media::open(out));
     compare_times(input, &a, &b);
     compare_picture(input, &a, &b, run);
