@@ -16,7 +16,7 @@ use gstreamer_video::VideoInfo;
 
 pub use color::Color;
 pub use layout::{Component, Layout, Plane};
-pub use planes::{Planes, PlanesMut, shape_scratch};
+pub use planes::{PlaneBytes, PlaneBytesMut, Planes, PlanesMut, shape_scratch};
 pub use pool::Pool;
 
 /// What can go wrong between a buffer and a `Mat`.
