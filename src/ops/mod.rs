@@ -4,6 +4,7 @@
 //! the op does to buffers is declared by [`Mode`]; the runner ([`Chain`](crate::pipeline::chain::Chain)) owns the buffers.
 
 mod blur;
+mod gaussian;
 pub mod overlay;
 mod position;
 mod region;
