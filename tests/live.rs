@@ -427,7 +427,17 @@ fn a_camera_is_listed_and_recorded() {
     let dir = temp();
     let path = dir.path().join("camera.mp4");
     let out = path.to_str().expect("UTF-8");
-    let run = beside_a_camera(&["run", "camera:testcam", "-o", out, "--overwrite", "--frames", "40", "--op", "text:text={frame}"]);
+    let run = beside_a_camera(&[
+        "run",
+        "camera:testcam",
+        "-o",
+        out,
+        "--overwrite",
+        "--frames",
+        "40",
+        "--op",
+        "text:text={frame}",
+    ]);
     assert!(run.status.success(), "{run:?}");
     let media = Media::open(&path);
     let pts = media.pts();

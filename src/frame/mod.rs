@@ -22,7 +22,7 @@ pub use color::Color;
 pub use convert::Converter;
 pub use layout::{Component, Layout, Plane};
 pub use meta::{Measurement, Meta};
-pub use planes::{Planes, PlanesMut, shape_scratch};
+pub use planes::{PlaneBytes, PlaneBytesMut, Planes, PlanesMut, shape_scratch};
 pub use pool::Pool;
 
 /// What can go wrong between a buffer and a `Mat`.

@@ -22,6 +22,26 @@ pub struct Planes<'a> {
     layout: &'a Layout,
 }
 
+/// The bytes of one plane: `rows` rows of `row_bytes`, the first ones `stride` apart. `data` ends with the last row's.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub struct PlaneBytes<'a> {
+    pub data: &'a [u8],
+    pub stride: usize,
+    pub rows: usize,
+    pub row_bytes: usize,
+}
+
+/// [`PlaneBytes`] for writing. What lies between the rows belongs to nobody and stays as it is.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct PlaneBytesMut<'a> {
+    pub data: &'a mut [u8],
+    pub stride: usize,
+    pub rows: usize,
+    pub row_bytes: usize,
+}
+
 /// A writable map of a frame's planes.
 pub struct PlanesMut<'a> {
     frame: VideoFrameRef<&'a mut BufferRef>,
@@ -54,6 +74,13 @@ impl<'a> Planes<'a> {
         // BoxedRef carries its lifetime, and it hands out `&Mat` only, so OpenCV has no way to write through it.
         let mat = unsafe { geometry.header(data.as_ptr().cast_mut().cast())? };
         Ok(BoxedRef::from(mat))
+    }
+
+    /// All of plane `i` as bytes.
+    pub fn bytes(&self, i: usize) -> Result<PlaneBytes<'_>, FrameError> {
+        let data = self.frame.plane_data(i as u32).map_err(|_| FrameError::NoPlane(i))?;
+        let g = Geometry::of(self.layout, i, &self.frame, data.len())?;
+        Ok(PlaneBytes { data: &data[..g.len()], stride: g.step, rows: g.rows as usize, row_bytes: g.row_bytes })
     }
 
     /// The bytes of row `y` of plane `i`, without padding.
@@ -104,6 +131,16 @@ impl<'a> PlanesMut<'a> {
             return Err(FrameError::Reallocated(i).into());
         }
         Ok(out)
+    }
+
+    /// All of plane `i` as bytes, for writing.
+    pub fn bytes_mut(&mut self, i: usize) -> Result<PlaneBytesMut<'_>, FrameError> {
+        let layout = self.layout;
+        let (stride, width, height) = (self.frame.plane_stride()[i] as usize, self.frame.width(), self.frame.height());
+        let data = self.frame.plane_data_mut(i as u32).map_err(|_| FrameError::NoPlane(i))?;
+        let g = Geometry::new(layout, i, stride, width, height, data.len())?;
+        let data = &mut data[..g.len()];
+        Ok(PlaneBytesMut { data, stride: g.step, rows: g.rows as usize, row_bytes: g.row_bytes })
     }
 
     /// The bytes of row `y` of plane `i`, without padding, for writing.
@@ -213,6 +250,11 @@ impl Geometry {
             return Err(FrameError::Short { plane: i, rows, row_bytes, step, len });
         }
         Ok(Geometry { rows: rows as i32, cols: cols as i32, kind: layout.mat_type(i), step, row_bytes })
+    }
+
+    /// Bytes from the plane's first to its last, padding between rows included.
+    fn len(&self) -> usize {
+        (self.rows as usize - 1) * self.step + self.row_bytes
     }
 
     /// # Safety

@@ -9,8 +9,9 @@ use opencv::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::gaussian;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Stream};
-use crate::frame::{Component, Frame, Plane, Spec, shape_scratch};
+use crate::frame::{Component, Frame, Plane, PlaneBytes, PlaneBytesMut, Spec, shape_scratch};
 
 /// Smooths the picture.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -57,7 +58,8 @@ impl OpConfig for Blur {
     const NAME: &'static str = "blur";
     const GROUP: Group = Group::Detail;
     const EXAMPLE: &'static str = "blur:size=9";
-    const BEHIND: &'static str = "cv::GaussianBlur, cv::blur, cv::medianBlur, cv::bilateralFilter";
+    const BEHIND: &'static str =
+        "cv::GaussianBlur (8 bits: the same by our own code), cv::blur, cv::medianBlur, cv::bilateralFilter";
 
     fn check(&self) -> Result<(), Invalid> {
         Invalid::unless_in("size", self.size, 1..=255)?;
@@ -96,13 +98,20 @@ impl Op for Blurring {
         }
         self.kernels.clear();
         for plane in &layout.planes {
+            let size = Size::new(odd(config.size, plane.w_sub), odd(config.size, plane.h_sub));
+            let sigma = config.sigma.map(|s| (s / f64::from(1 << plane.w_sub), s / f64::from(1 << plane.h_sub)));
+            let fast = config.method == Method::Gaussian && layout.bytes == 1 && size != Size::new(1, 1);
+            let (sigma_x, sigma_y) = sigma.unwrap_or_default();
             self.kernels.push(Kernel {
                 method: config.method,
-                size: Size::new(odd(config.size, plane.w_sub), odd(config.size, plane.h_sub)),
-                sigma: config.sigma.map(|s| (s / f64::from(1 << plane.w_sub), s / f64::from(1 << plane.h_sub))),
+                size,
+                sigma,
+                fast: if fast { gaussian::Kernel::new(size, sigma_x, sigma_y)? } else { None },
+                scratch: gaussian::Scratch::default(),
                 // sigma-color is in 8-bit steps; this plane's samples may be finer.
                 sigma_color: config.sigma_color * f64::from(1u32 << (layout.depth - 8 + layout.shift)),
                 groups: groups(plane, config.method),
+                channels: plane.channels.len(),
                 skip: plane.is_alpha(),
                 split: Default::default(),
                 float: Default::default(),
@@ -114,6 +123,13 @@ impl Op for Blurring {
     fn transform(&mut self, from: &Frame, to: &mut Frame) -> Result<(), OpError> {
         let (src, mut dst) = (from.planes()?, to.planes_mut()?);
         for (i, kernel) in self.kernels.iter_mut().enumerate() {
+            if let (Some(fast), false) = (&kernel.fast, kernel.skip) {
+                let (from, mut to) = (src.bytes(i)?, dst.bytes_mut(i)?);
+                let channels = kernel.channels;
+                fast.run(&from, &mut to, channels, &mut kernel.scratch);
+                kernel.keep_others(&from, &mut to);
+                continue;
+            }
             let from = src.mat(i)?;
             dst.edit(i, |to| match kernel.skip {
                 true => from.copy_to(to).map_err(OpError::from),
@@ -132,12 +148,29 @@ struct Kernel {
     sigma_color: f64,
     /// Sets of channels that are smoothed one set at a time; `None`: all at once. Opacity and padding are in no set.
     groups: Option<Vec<Vec<i32>>>,
+    /// Interleaved samples of the plane.
+    channels: usize,
+    /// For whole 8-bit planes, smoothed by ourselves.
+    fast: Option<gaussian::Kernel>,
+    scratch: gaussian::Scratch,
     skip: bool,
     split: [Mat; 2],
     float: [Mat; 2],
 }
 
 impl Kernel {
+    /// Copies the channels that are in no group.
+    fn keep_others(&self, src: &PlaneBytes, dst: &mut PlaneBytesMut) {
+        let Some(groups) = &self.groups else { return };
+        let others = (0..self.channels).filter(|c| !groups.iter().flatten().any(|g| *g == *c as i32));
+        for c in others {
+            for (from, to) in src.data.chunks(src.stride).zip(dst.data.chunks_mut(dst.stride)) {
+                let (from, to) = (from[..src.row_bytes].iter().skip(c), to[..dst.row_bytes].iter_mut().skip(c));
+                from.step_by(self.channels).zip(to.step_by(self.channels)).for_each(|(from, to)| *to = *from);
+            }
+        }
+    }
+
     fn run(&mut self, src: &impl Source, dst: &mut impl Target) -> opencv::Result<()> {
         let Some(groups) = self.groups.take() else { return self.smooth(src, dst) };
         let [mut picked, mut smooth] = std::mem::take(&mut self.split);

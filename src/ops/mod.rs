@@ -6,6 +6,7 @@
 
 mod animation;
 mod blur;
+mod gaussian;
 pub mod overlay;
 mod position;
 mod region;
