@@ -6,14 +6,17 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cube::Cube;
-use super::levels::look_up;
-use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Stream, Takes};
-use crate::frame::{Frame, Layout, Spec};
+use super::cube::{Cube, Table};
+use super::levels::Scale;
+use super::matrix::{Step, add_means, rgb_to_yuv, spread};
+use super::rows::Place;
+use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Stream};
+use crate::frame::{Component, Frame, FrameError, Spec};
 
 /// Applies a colour look-up table from a `.cube` file (1D or 3D).
 ///
-/// Between the table's colours it interpolates over tetrahedra, the usual way in grading. Works on 8-bit red, green and blue.
+/// Between the table's colours it interpolates over tetrahedra, the usual way in grading, at the video's own depth. Luma and
+/// chroma become red, green and blue for it and come back row by row; luma takes the chroma of its block.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Lut {
@@ -33,7 +36,7 @@ impl OpConfig for Lut {
     const NAME: &'static str = "lut";
     const GROUP: Group = Group::Tone;
     const EXAMPLE: &'static str = "lut:path=config/assets/warm.cube";
-    const BEHIND: &'static str = "tetrahedral interpolation, as ffmpeg's lut3d";
+    const BEHIND: &'static str = "tetrahedral interpolation on native planes, as ffmpeg's lut3d";
 
     fn check(&self) -> Result<(), Invalid> {
         if self.path.as_os_str().is_empty() {
@@ -42,24 +45,30 @@ impl OpConfig for Lut {
         Invalid::unless_in("strength", self.strength, 0.0..=1.0)
     }
 
-    fn takes(&self, layout: &Layout) -> Takes {
-        Takes::bgr(layout)
-    }
-
     fn build(&self) -> Box<dyn Op> {
-        Box::new(Grading { config: self.clone(), table: None })
+        Box::new(Grading { config: self.clone(), way: None, rows: Rows::default() })
     }
 }
 
 struct Grading {
     config: Lut,
-    table: Option<Table>,
+    way: Option<Way>,
+    rows: Rows,
 }
 
-enum Table {
-    /// For blue, green, red.
-    Curves([[u8; 256]; 3]),
-    Solid(Solid),
+enum Way {
+    Rgb(Table, Box<[Place; 3]>),
+    Yuv(Box<Yuv>),
+}
+
+/// Room to work in: rows of codes.
+#[derive(Default)]
+struct Rows {
+    yuv: [Vec<i16>; 3],
+    wide: [Vec<i16>; 2],
+    rgb: [Vec<i16>; 3],
+    sums: [Vec<i32>; 3],
+    out: Vec<i16>,
 }
 
 impl Op for Grading {
@@ -69,145 +78,115 @@ impl Op for Grading {
 
     fn prepare(&mut self, input: &Arc<Spec>, _: &Stream) -> Result<Arc<Spec>, OpError> {
         let cube = Cube::open(&self.config.path).map_err(OpError::Refused)?;
-        let strength = self.config.strength as f32;
-        self.table = Some(match cube.solid {
-            true => Table::Solid(Solid::new(&cube, strength)),
-            false => Table::Curves(curves(&cube, strength)),
+        let strength = if self.config.strength > 0.0 { self.config.strength as f32 } else { return Ok(input.clone()) };
+        self.way = Some(match input.layout.rgb {
+            true => {
+                let place = |c| Place::of(c, &input.layout).ok_or(FrameError::NoPlane(0));
+                let places = [place(Component::R)?, place(Component::G)?, place(Component::B)?];
+                Way::Rgb(Table::new(&cube, strength, &Scale::of_light(input), input.layout.depth), Box::new(places))
+            }
+            false => Way::Yuv(Box::new(Yuv::new(&cube, strength, input)?)),
         });
         Ok(input.clone())
     }
 
     fn edit(&mut self, frame: &mut Frame) -> Result<(), OpError> {
-        let height = frame.height();
-        let mut planes = frame.planes_mut()?;
-        for y in 0..height {
-            let row = planes.row_mut(0, y)?;
-            match &self.table {
-                None => {}
-                Some(Table::Curves(tables)) => look_up(row, tables),
-                Some(Table::Solid(solid)) => solid.run(row),
+        match &self.way {
+            None => {}
+            Some(Way::Rgb(table, places)) => {
+                let (height, mut planes) = (frame.height(), frame.planes_mut()?);
+                for y in 0..height {
+                    for (place, row) in places.iter().zip(&mut self.rows.rgb) {
+                        place.get(&mut planes, y, row)?;
+                    }
+                    table.run(&mut self.rows.rgb);
+                    for (place, row) in places.iter().zip(&self.rows.rgb) {
+                        place.put(&mut planes, y, row)?;
+                    }
+                }
             }
+            Some(Way::Yuv(yuv)) => yuv.run(frame, &mut self.rows)?,
         }
         Ok(())
     }
 }
 
-/// Where sample `s` falls among `size` entries from `domain[0]` to `domain[1]`: the entry below, and how far to the next.
-fn place(s: usize, size: usize, domain: [f32; 2]) -> (usize, f32) {
-    let at = (s as f32 / 255.0 - domain[0]) / (domain[1] - domain[0]);
-    let at = at.clamp(0.0, 1.0) * (size - 1) as f32;
-    let below = (at.floor() as usize).min(size - 2);
-    (below, at - below as f32)
+/// The table between two matrices.
+struct Yuv {
+    table: Table,
+    luma: Place,
+    /// None in gray video.
+    chroma: Option<[Place; 2]>,
+    neutral: i16,
+    to_rgb: Step,
+    to_yuv: Step,
 }
 
-fn curves(cube: &Cube, strength: f32) -> [[u8; 256]; 3] {
-    // Blue, green, red.
-    [2, 1, 0].map(|c| {
-        std::array::from_fn(|s| {
-            let (below, part) = place(s, cube.size, [cube.domain[0][c], cube.domain[1][c]]);
-            let (a, b) = (cube.entries[below][c], cube.entries[below + 1][c]);
-            let (old, new) = (s as f32 / 255.0, a + part * (b - a));
-            (255.0 * (old + strength * (new - old))).round().clamp(0.0, 255.0) as u8
+impl Yuv {
+    fn new(cube: &Cube, strength: f32, spec: &Spec) -> Result<Self, FrameError> {
+        use Component::{U, V, Y};
+        let place = |c| Place::of(c, &spec.layout);
+        let luma = place(Y).ok_or(FrameError::NoPlane(0))?;
+        // Red, green and blue in between are finer than what comes in, but for more than 12 bits.
+        let depth = if spec.layout.depth == 8 { 10 } else { 12 };
+        let full = f64::from((1u32 << depth) - 1);
+        let between = Scale { zero: 0.0, unit: full, allowed: (0.0, full) };
+        let light = Scale::of_light(spec);
+        let color = Scale::of(U, spec).unwrap_or(light);
+        let (there, back) = rgb_to_yuv(spec);
+        let native = [light, color, color];
+        Ok(Yuv {
+            table: Table::new(cube, strength, &between, depth),
+            luma,
+            chroma: place(U).zip(place(V)).map(|(u, v)| [u, v]),
+            neutral: (color.zero as i32 - luma.bias) as i16,
+            to_rgb: Step::new(&back, native, luma.bias, [between; 3], 0, 11),
+            // Up to 16 times as fine as what is between.
+            to_yuv: Step::new(&there, [between; 3], 0, native, luma.bias, 11),
         })
-    })
-}
-
-/// A 3D table in fixed point.
-struct Solid {
-    /// Blue, green, red and nothing, in 2⁻⁶ of an 8-bit step; blue changes slowest.
-    entries: Vec<[u16; 4]>,
-    /// For each sample of blue, green, red: how far its entry lies from the first, and how far it lies behind that in
-    /// `FULL`ths of the way to the next.
-    at: [[(u32, i32); 256]; 3],
-    /// Entries from one to the next along blue, green, red.
-    stride: [u32; 3],
-}
-
-/// All the way from one entry to the next.
-const FULL: i32 = 1 << 14;
-
-impl Solid {
-    fn new(cube: &Cube, strength: f32) -> Self {
-        let n = cube.size;
-        let stride = [(n * n) as u32, n as u32, 1];
-        let mut entries = Vec::with_capacity(n.pow(3));
-        for (i, entry) in cube.entries.iter().enumerate() {
-            let index = [i % n, i / n % n, i / (n * n)];
-            // Interpolation gives the identity exactly, so that the strength can be in the table.
-            let mixed: [u16; 3] = std::array::from_fn(|c| {
-                let [low, high] = [cube.domain[0][c], cube.domain[1][c]];
-                let old = low + (high - low) * index[c] as f32 / (n - 1) as f32;
-                let new = (old + strength * (entry[c] - old)).clamp(0.0, 1.0);
-                (new * 255.0 * 64.0).round() as u16
-            });
-            entries.push([mixed[2], mixed[1], mixed[0], 0]);
-        }
-        // Samples are blue, green, red; the file's components are red, green, blue.
-        let at = [2, 1, 0].map(|c| {
-            std::array::from_fn(|s| {
-                let (below, part) = place(s, n, [cube.domain[0][c], cube.domain[1][c]]);
-                (below as u32 * stride[2 - c], (part * FULL as f32).round() as i32)
-            })
-        });
-        Solid { entries, at, stride }
     }
 
-    /// Changes a row of blue, green, red.
-    fn run(&self, row: &mut [u8]) {
-        let all = self.stride.iter().sum::<u32>();
-        for pixel in row.as_chunks_mut::<3>().0 {
-            let [b, g, r]: [(u32, i32); 3] = std::array::from_fn(|i| self.at[i][usize::from(pixel[i])]);
-            let first = b.0 + g.0 + r.0;
-            // From the first corner of the cell to the last one along its edges, the longest way first: the tetrahedron
-            // that the colour lies in.
-            let mut order = [(b.1, self.stride[0]), (g.1, self.stride[1]), (r.1, self.stride[2])];
-            for (i, j) in [(0, 1), (1, 2), (0, 1)] {
-                if order[i].0 < order[j].0 {
-                    order.swap(i, j);
+    fn run(&self, frame: &mut Frame, rows: &mut Rows) -> Result<(), FrameError> {
+        let (width, height) = (frame.width() as usize, frame.height());
+        let sub = self.chroma.map_or((0, 0), |c| c[0].sub);
+        let Rows { yuv: [y, u, v], wide, rgb, sums, out } = rows;
+        let mut planes = frame.planes_mut()?;
+        for block in 0..height.div_ceil(1 << sub.1) {
+            let lines = block << sub.1..((block + 1) << sub.1).min(height);
+            let n = lines.len() as i32;
+            match &self.chroma {
+                Some(places) => {
+                    places[0].get(&mut planes, block, u)?;
+                    places[1].get(&mut planes, block, v)?;
                 }
+                None => [&mut *u, &mut *v].into_iter().for_each(|row| row.resize(width, self.neutral)),
             }
-            let [(f0, s0), (f1, s1), (f2, _)] = order;
-            let corners = [first, first + s0, first + s0 + s1, first + all];
-            let weights = [FULL - f0, f0 - f1, f1 - f2, f2];
-            let mut sum = [1i32 << 19; 4];
-            for (corner, weight) in corners.into_iter().zip(weights) {
-                let entry = self.entries[corner as usize];
-                for (s, e) in sum.iter_mut().zip(entry) {
-                    *s += i32::from(e) * weight;
+            spread(u, sub.0, width, &mut wide[0]);
+            spread(v, sub.0, width, &mut wide[1]);
+            for sums in sums.iter_mut() {
+                sums.clear();
+                sums.resize(u.len(), 0);
+            }
+            for line in lines {
+                self.luma.get(&mut planes, line, y)?;
+                for (i, row) in rgb.iter_mut().enumerate() {
+                    self.to_rgb.run(i, [y, &wide[0], &wide[1]], row);
                 }
+                self.table.run(rgb);
+                self.to_yuv.run(0, [&rgb[0], &rgb[1], &rgb[2]], out);
+                self.luma.put(&mut planes, line, out)?;
+                rgb.iter().zip(sums.iter_mut()).for_each(|(row, sums)| add_means(row, sub.0, sums));
             }
-            *pixel = [(sum[0] >> 20) as u8, (sum[1] >> 20) as u8, (sum[2] >> 20) as u8];
+            let Some(places) = &self.chroma else { continue };
+            for (row, sums) in rgb.iter_mut().zip(sums.iter()) {
+                row.clear();
+                row.extend(sums.iter().map(|s| (s / n) as i16));
+            }
+            for (i, place) in places.iter().enumerate() {
+                self.to_yuv.run(i + 1, [&rgb[0], &rgb[1], &rgb[2]], out);
+                place.put(&mut planes, block, out)?;
+            }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn solid(n: usize, f: impl Fn([f32; 3]) -> [f32; 3]) -> Cube {
-        let at = |i: usize| i as f32 / (n - 1) as f32;
-        let entries = (0..n.pow(3)).map(|i| f([at(i % n), at(i / n % n), at(i / (n * n))])).collect();
-        Cube { size: n, solid: true, domain: [[0.0; 3], [1.0; 3]], entries }
-    }
-
-    #[test]
-    fn the_identity_changes_nothing_whatever_the_size_and_strength() {
-        let was: Vec<u8> = (0..30_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-        for (n, strength) in [(2, 1.0), (9, 1.0), (33, 0.5)] {
-            let mut row = was.clone();
-            Solid::new(&solid(n, |c| c), strength).run(&mut row);
-            assert_eq!(row, was, "{n}");
-        }
-        let mut row = was.clone();
-        Solid::new(&solid(5, |c| c.map(|v| 1.0 - v)), 0.0).run(&mut row);
-        assert_eq!(row, was);
-    }
-
-    #[test]
-    fn red_is_the_files_first_component() {
-        let mut row = [10, 20, 30];
-        Solid::new(&solid(3, |[r, _, b]| [r, 0.0, b * 0.5]), 1.0).run(&mut row);
-        assert_eq!(row, [5, 0, 30]);
+        Ok(())
     }
 }
