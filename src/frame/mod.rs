@@ -18,7 +18,7 @@ use gstreamer_video::{VideoFormat, VideoInfo};
 use opencv::boxed_ref::BoxedRef;
 use opencv::core::Mat;
 
-pub use color::Color;
+pub use color::{Color, kr_kb};
 pub use convert::Converter;
 pub use layout::{Component, Layout, Plane};
 pub use meta::{Measurement, Meta};

@@ -7,12 +7,28 @@
 mod animation;
 mod blur;
 mod gaussian;
+mod brightness_contrast;
+mod clahe;
+mod colormap;
+mod cube;
+mod equalize;
+mod gamma;
+mod gray;
+mod invert;
+mod levels;
+mod luma;
+mod lut;
+mod matrix;
 pub mod overlay;
 mod position;
 mod region;
+mod rows;
+mod saturation;
 mod settings;
 mod text;
+mod threshold;
 mod when;
+mod white_balance;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -30,7 +46,21 @@ pub use settings::{COMMON, Common, Configured, Entry, OpSettings, ReadError};
 pub use when::When;
 
 /// Every op, in the order of the documentation.
-pub static ALL: &[Entry] = &[Entry::of::<blur::Blur>(), Entry::of::<text::Text>()];
+pub static ALL: &[Entry] = &[
+    Entry::of::<brightness_contrast::BrightnessContrast>(),
+    Entry::of::<clahe::Clahe>(),
+    Entry::of::<colormap::Colormap>(),
+    Entry::of::<equalize::Equalize>(),
+    Entry::of::<gamma::Gamma>(),
+    Entry::of::<gray::Gray>(),
+    Entry::of::<invert::Invert>(),
+    Entry::of::<lut::Lut>(),
+    Entry::of::<saturation::Saturation>(),
+    Entry::of::<threshold::Threshold>(),
+    Entry::of::<white_balance::WhiteBalance>(),
+    Entry::of::<blur::Blur>(),
+    Entry::of::<text::Text>(),
+];
 
 /// Where an op stands in the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,3 +13,4 @@ mod ops;
 mod outputs;
 mod registry;
 mod stopping;
+mod tone;
