@@ -6,10 +6,21 @@
 
 mod animation;
 mod blur;
+mod channels;
+mod denoise;
+mod edges;
+mod laplacian;
+mod luma;
+mod mask;
+mod morphology;
 pub mod overlay;
+mod pixelate;
 mod position;
 mod region;
+mod sample;
 mod settings;
+mod sharpen;
+mod sobel;
 mod text;
 mod when;
 
@@ -29,7 +40,21 @@ pub use settings::{COMMON, Common, Configured, Entry, OpSettings, ReadError};
 pub use when::When;
 
 /// Every op, in the order of the documentation.
-pub static ALL: &[Entry] = &[Entry::of::<blur::Blur>(), Entry::of::<text::Text>()];
+pub static ALL: &[Entry] = &[
+    // Detail.
+    Entry::of::<blur::Blur>(),
+    Entry::of::<denoise::Denoise>(),
+    Entry::of::<edges::Edges>(),
+    Entry::of::<laplacian::Laplacian>(),
+    Entry::of::<morphology::Morphology>(),
+    Entry::of::<pixelate::Pixelate>(),
+    Entry::of::<sharpen::Sharpen>(),
+    Entry::of::<sobel::Sobel>(),
+    // Drawing.
+    Entry::of::<text::Text>(),
+    // Masking.
+    Entry::of::<mask::Mask>(),
+];
 
 /// Where an op stands in the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,12 +123,18 @@ pub enum Reach {
     Whole,
     /// A region makes no sense, for this reason.
     Never(&'static str),
+    /// It hides its region, which is required; `when` and `enabled = false` are refused. It edits the whole picture in place
+    /// and sees to the region itself: the runner hands that to [`Op::within`], since a cut-out could leave a border.
+    Guards,
 }
 
 /// An op at work on one stream.
 pub trait Op: Send {
     /// What it does with buffers.
     fn mode(&self) -> Mode;
+
+    /// Called before `prepare` where the op sees to its region itself ([`Reach::Guards`]).
+    fn within(&mut self, _regions: &Regions) {}
 
     /// Called once, before the first frame, with what comes in; answers with what goes out. Anything that depends on
     /// format, size or rate is settled here. An op that cannot work on `input` says why.
