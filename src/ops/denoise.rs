@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::channels::{Channels, Dst, Src, odd};
-use super::sample::{Sample, clear_below, each_row, is_deep};
+use super::sample::{Sample, each_row, is_deep, round_to};
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Stream};
 use crate::frame::{Frame, Spec};
 
@@ -172,7 +172,7 @@ impl Filter {
                     // OpenCV takes 16 bits with absolute differences only.
                     let h = Vector::from_slice(&[strength as f32]);
                     photo::fast_nl_means_denoising_vec(from, to, &h, *template, *search, cv::NORM_L1)?;
-                    clear_below(to, *bits)
+                    round_to(to, *bits)
                 }
                 (Method::Bilateral, false) => {
                     imgproc::bilateral_filter_def(from, to, *size, strength, f64::from(*size) / 2.0)
@@ -182,7 +182,7 @@ impl Filter {
                     from.convert_to_def(float, cv::CV_32F)?;
                     imgproc::bilateral_filter_def(float, smooth, *size, strength, f64::from(*size) / 2.0)?;
                     smooth.convert_to_def(to, from.depth())?;
-                    clear_below(to, *bits)
+                    round_to(to, *bits)
                 }
                 (Method::Temporal, deep) => {
                     if means.len() <= part.index {
@@ -222,8 +222,7 @@ fn running_mean<T: Sample>(
         for ((to, &from), mean) in to.iter_mut().zip(from).zip(means) {
             let difference = Into::<f32>::into(from) - *mean;
             *mean += difference * (share + (difference.abs() - half) * slope).clamp(share, 1.0);
-            let sample: u32 = T::nearest(*mean).into();
-            *to = T::exact(sample & bits);
+            *to = T::rounded(*mean, bits);
         }
     })
 }

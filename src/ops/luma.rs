@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use opencv::core::{self as cv, Mat, Scalar};
+use opencv::imgproc;
 use opencv::prelude::*;
 
 use super::OpError;
 use super::channels::{Dst, Src};
 use super::sample::{Sample, all, all_mut, is_deep};
 use crate::frame::{Color, Component, Frame, Layout, Spec, shape_scratch};
-
-/// ITU-R BT.601, as OpenCV's conversion of BGR to gray has them: red, green, blue.
-const WEIGHTS: [(Component, f64); 3] = [(Component::R, 0.299), (Component::G, 0.587), (Component::B, 0.114)];
 
 /// The luma of a picture in samples as it stores them: the Y plane itself, or made from red, green and blue.
 #[derive(Default)]
@@ -29,9 +27,8 @@ enum From {
     Channel(usize, i32),
     /// 8-bit interleaved RGB that OpenCV has a conversion for.
     Frame,
-    /// A weight for each channel.
-    Packed(Mat),
-    Planar([(usize, f64); 3]),
+    /// Plane and channel of blue, green and red.
+    Bgr([(usize, usize); 3]),
 }
 
 impl Luma {
@@ -41,18 +38,10 @@ impl Luma {
         let from = match layout.find(Component::Y) {
             Some((plane, _)) if layout.planes[plane].channels.len() == 1 => From::Plane(plane),
             Some((plane, channel)) => From::Channel(plane, channel as i32),
-            None if layout.planes.len() > 1 => {
-                let mut planes = [(0, 0.0); 3];
-                for (to, (c, weight)) in planes.iter_mut().zip(WEIGHTS) {
-                    *to = (layout.find(c).ok_or_else(no)?.0, weight);
-                }
-                From::Planar(planes)
-            }
             None if layout.bytes == 1 && layout.planes[0].channels.get(1) == Some(&Component::G) => From::Frame,
             None => {
-                let weight = |c: &Component| WEIGHTS.iter().find(|(w, _)| w == c).map_or(0.0, |(_, w)| *w as f32);
-                let weights: Vec<f32> = layout.planes[0].channels.iter().map(weight).collect();
-                From::Packed(Mat::from_slice(&weights)?.clone_pointee())
+                let find = |c| layout.find(c).ok_or_else(no);
+                From::Bgr([find(Component::B)?, find(Component::G)?, find(Component::R)?])
             }
         };
         Ok(Luma { from, made: Default::default() })
@@ -60,17 +49,20 @@ impl Luma {
 
     /// Calls `f` with the luma of `frame`: one channel, 8 or 16 bits.
     pub fn read<R>(&mut self, frame: &Frame, f: impl FnOnce(&Src<'_>) -> Result<R, OpError>) -> Result<R, OpError> {
-        let [made, other] = &mut self.made;
+        let [made, bgr] = &mut self.made;
         let planes = frame.planes()?;
         match &self.from {
             From::Nothing => return Err(OpError::Refused("no picture was announced".into())),
             From::Plane(i) => return f(&planes.mat(*i)?),
             From::Frame => return frame.gray(made, f),
             From::Channel(plane, channel) => cv::extract_channel(&planes.mat(*plane)?, made, *channel)?,
-            From::Packed(weights) => cv::transform(&planes.mat(0)?, made, weights)?,
-            From::Planar([(r, wr), (g, wg), (b, wb)]) => {
-                cv::add_weighted(&planes.mat(*r)?, *wr, &planes.mat(*g)?, *wg, 0.0, other, -1)?;
-                cv::add_weighted(other, 1.0, &planes.mat(*b)?, *wb, 0.0, made, -1)?;
+            From::Bgr(places) => {
+                let kind = cv::CV_MAKETYPE(planes.mat(0)?.depth(), 3);
+                shape_scratch(bgr, planes.mat(0)?.size()?, kind)?;
+                for (to, (plane, channel)) in (0i32..).zip(places) {
+                    cv::mix_channels(&planes.mat(*plane)?, bgr, &[*channel as i32, to])?;
+                }
+                imgproc::cvt_color_def(bgr, made, imgproc::COLOR_BGR2GRAY)?;
             }
         }
         f(&all(made)?)
@@ -196,10 +188,7 @@ impl Shades {
         let Shades { black, white, bits } = self;
         let zero = if scale.signed { (black + white) / 2.0 } else { black };
         let by = scale.by;
-        let shade = |v: f32| -> T {
-            let sample: u32 = T::nearest((zero + v * by).clamp(black, white)).into();
-            T::exact(sample & bits)
-        };
+        let shade = |v: f32| T::rounded((zero + v * by).clamp(black, white), bits);
         for row in 0..to.rows() {
             let (x, to) = (x.at_row::<S>(row)?, to.at_row_mut::<T>(row)?);
             match y {

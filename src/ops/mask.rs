@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::channels::Dst;
-use super::sample::clear_below;
+use super::sample::round_to;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Patch, Reach, Region, Regions, Stream};
 use crate::frame::{Color, Component, Frame, Plane, Spec, shape_scratch};
 
@@ -160,7 +160,7 @@ impl Veils {
                     let back = if method == Method::Blur { imgproc::INTER_LINEAR } else { imgproc::INTER_NEAREST };
                     imgproc::resize(&there, few, *cells, 0.0, 0.0, imgproc::INTER_AREA)?;
                     imgproc::resize(few, many, patch.rect.size(), 0.0, 0.0, back)?;
-                    clear_below(many, bits)?;
+                    round_to(many, bits)?;
                 }
             }
             for k in padding.iter() {

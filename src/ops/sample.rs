@@ -9,6 +9,12 @@ pub trait Sample: DataType + Copy + Default + Into<f32> + Into<u32> {
     fn nearest(v: f32) -> Self;
     /// The sample that is `v`, which fits.
     fn exact(v: u32) -> Self;
+
+    /// The nearest sample to `v` that has no bits but the significant ones.
+    fn rounded(v: f32, bits: u32) -> Self {
+        let sample: u32 = Self::nearest(v + !bits as f32 / 2.0).into();
+        Self::exact(sample & bits)
+    }
 }
 
 /// Both kinds go by way of `i32`, which the compiler has vector instructions for.
@@ -43,14 +49,14 @@ pub fn each_row<S: DataType, T: DataType>(
     Ok(())
 }
 
-/// Clears what lies below the significant `bits` of 16-bit samples.
-pub fn clear_below(m: &mut impl MatTrait, bits: u32) -> opencv::Result<()> {
+/// Rounds 16-bit samples to their significant `bits`.
+pub fn round_to(m: &mut impl MatTrait, bits: u32) -> opencv::Result<()> {
     if bits == u32::MAX {
         return Ok(());
     }
-    let mut m = m.reshape_def_mut(1)?;
+    let (mut m, half) = (m.reshape_def_mut(1)?, (!bits as u16).div_ceil(2));
     for y in 0..m.rows() {
-        m.at_row_mut::<u16>(y)?.iter_mut().for_each(|s| *s &= bits as u16);
+        m.at_row_mut::<u16>(y)?.iter_mut().for_each(|s| *s = s.saturating_add(half) & bits as u16);
     }
     Ok(())
 }

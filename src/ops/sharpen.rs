@@ -164,8 +164,7 @@ impl Limits {
                     let (from, blurred): (f32, f32) = (from.into(), blurred.into());
                     let difference = from - blurred;
                     let more = if difference.abs() < self.threshold { 0.0 } else { difference * amount };
-                    let sample: u32 = T::nearest((from + more).clamp(0.0, self.maximum)).into();
-                    *to = T::exact(sample & self.bits);
+                    *to = T::rounded((from + more).clamp(0.0, self.maximum), self.bits);
                 }
             }
             Err(e) => failed = Some(e),

@@ -56,20 +56,24 @@ fn at_random(c: Component, x: u32, y: u32, n: u64) -> f64 {
     random(c as u64 | u64::from(x) << 8 | u64::from(y) << 28 | n << 48)
 }
 
-/// Slopes, a disc, bars and a little noise: what pictures have, within limited range.
-fn scene(c: Component, x: u32, y: u32) -> f64 {
+/// Slopes, a disc and bars: what pictures have, within limited range.
+fn clean(c: Component, x: u32, y: u32) -> f64 {
     let (fx, fy) = (f64::from(x), f64::from(y));
     let disc = if (fx - 60.0).hypot(fy - 50.0) < 30.0 { 70.0 } else { 0.0 };
     let bars = if x > 100 && (x / 6).is_multiple_of(2) { 45.0 } else { 0.0 };
-    let noise = 12.0 * at_random(c, x, y, 0);
     match c {
         Component::Alpha | Component::Unused => 200.0 * at_random(c, x, y, 0),
-        Component::U => 118.0 + fx / 8.0 + disc / 3.0 + noise / 3.0,
-        Component::V => 135.0 - fy / 8.0 - disc / 2.0 + noise / 3.0,
-        Component::R => 50.0 + fx / 2.0 + disc + noise,
-        Component::B => 60.0 + fy / 2.0 + bars + noise,
-        _ => 40.0 + (fx + fy) / 5.0 + disc + bars + noise,
+        Component::U => 118.0 + fx / 8.0 + disc / 3.0,
+        Component::V => 135.0 - fy / 8.0 - disc / 2.0,
+        Component::R => 50.0 + fx / 2.0 + disc,
+        Component::B => 60.0 + fy / 2.0 + bars,
+        _ => 40.0 + (fx + fy) / 5.0 + disc + bars,
     }
+}
+
+/// The same with a little grain.
+fn scene(c: Component, x: u32, y: u32) -> f64 {
+    clean(c, x, y) + 12.0 * at_random(c, x, y, 0)
 }
 
 fn noise(c: Component, x: u32, y: u32) -> f64 {
@@ -303,13 +307,11 @@ fn gradients_are_opencvs_from_black_to_white_in_gray() {
         };
         let both =
             |size| -> Vec<f64> { slope(1, 0, size).iter().zip(slope(0, 1, size)).map(|(x, y)| x.hypot(y)).collect() };
-        // Luma made of planes of red, green and blue is rounded twice.
-        let loose = if format == Gbr { 4.0 } else { 0.0 };
         let check = |op: &str, values: Vec<f64>, scale: f64, signed: bool| {
             let zero = if signed { (black + white) / 2.0 } else { black };
             let value = |v: &f64| (zero + scale * if signed { *v } else { v.abs() }).clamp(black, white);
             let wanted: Vec<f64> = values.iter().map(value).collect();
-            gray_result(&format!("{op} on {format}"), &was, &run(op, &was), &wanted, 0.51 + loose);
+            gray_result(&format!("{op} on {format}"), &was, &run(op, &was), &wanted, 0.51);
         };
         check("sobel", both(3), 1.0, false);
         check("sobel:direction=x", slope(1, 0, 3), 1.0, false);
@@ -343,7 +345,7 @@ fn edges_are_cannys() {
         let share = (white - black) / 255.0;
         imgproc::canny(&gray, &mut lines, 90.0 * share, 180.0 * share, 3, false).expect("lines");
         let lines = numbers(&lines);
-        assert!(lines.iter().filter(|v| **v > 0.0).count() > 300, "{format}: hardly a line");
+        assert!(lines.iter().filter(|v| **v > 0.0).count() > 100, "{format}: hardly a line");
         let wanted: Vec<f64> = lines.iter().map(|v| if *v > 0.0 { white } else { black }).collect();
         gray_result(&format!("edges on {format}"), &was, &run("edges:low=90,high=180", &was), &wanted, 0.0);
         // Over the picture: the colour where a line is, in between of what it was beside, nothing elsewhere.
@@ -469,9 +471,9 @@ fn pixelate_is_what_ffmpeg_calls_pixelize() {
     }
 }
 
-/// `scene` with noise of ±`by` that is another one in each frame.
+/// `clean` with noise of ±`by` that is another one in each frame.
 fn noisy(spec: &Arc<Spec>, n: u64, by: f64) -> Frame {
-    paint(spec, n, |c, x, y| scene(c, x, y) + by * (2.0 * at_random(c, x, y, n + 1) - 1.0))
+    paint(spec, n, |c, x, y| clean(c, x, y) + by * (2.0 * at_random(c, x, y, n + 1) - 1.0))
 }
 
 #[test]
@@ -518,7 +520,7 @@ fn temporal_denoising_is_a_running_mean_that_lets_go_where_something_moves() {
 fn every_method_of_denoising_takes_noise_out() {
     for format in [I420, Nv12, I42010le, Bgr] {
         let spec = spec(format, (96, 64));
-        let clean = channels(&paint(&spec, 0, scene));
+        let clean = channels(&paint(&spec, 0, clean));
         let peak = f64::from((1u32 << spec.layout.depth) - 1);
         for (method, gain) in [("temporal", 6.0), ("bilateral", 1.0), ("nlm", 1.0)] {
             let frames: Vec<Frame> =
@@ -697,6 +699,7 @@ fn a_mask_fails_closed() {
 
 #[test]
 fn full_range_has_black_at_zero() {
+    gstreamer::init().expect("GStreamer");
     let info =
         VideoInfo::builder(I420, 64, 48).colorimetry(&"1:4:0:0".parse::<VideoColorimetry>().expect("full range"));
     let spec = Arc::new(Spec::new(info.build().expect("a video info")).expect("a layout"));
