@@ -15,16 +15,27 @@ mod equalize;
 mod gamma;
 mod gray;
 mod invert;
+mod gradient;
 mod levels;
 mod luma;
 mod lut;
 mod matrix;
+mod channels;
+mod denoise;
+mod edges;
+mod laplacian;
+mod mask;
+mod morphology;
 pub mod overlay;
+mod pixelate;
 mod position;
 mod region;
 mod rows;
 mod saturation;
+mod sample;
 mod settings;
+mod sharpen;
+mod sobel;
 mod text;
 mod threshold;
 mod when;
@@ -60,6 +71,17 @@ pub static ALL: &[Entry] = &[
     Entry::of::<white_balance::WhiteBalance>(),
     Entry::of::<blur::Blur>(),
     Entry::of::<text::Text>(),
+    // Detail.
+    Entry::of::<denoise::Denoise>(),
+    Entry::of::<edges::Edges>(),
+    Entry::of::<laplacian::Laplacian>(),
+    Entry::of::<morphology::Morphology>(),
+    Entry::of::<pixelate::Pixelate>(),
+    Entry::of::<sharpen::Sharpen>(),
+    Entry::of::<sobel::Sobel>(),
+    // Drawing.
+    // Masking.
+    Entry::of::<mask::Mask>(),
 ];
 
 /// Where an op stands in the documentation.
@@ -129,12 +151,18 @@ pub enum Reach {
     Whole,
     /// A region makes no sense, for this reason.
     Never(&'static str),
+    /// It hides its region, which is required; `when` and `enabled = false` are refused. It edits the whole picture in place
+    /// and sees to the region itself: the runner hands that to [`Op::within`], since a cut-out could leave a border.
+    Guards,
 }
 
 /// An op at work on one stream.
 pub trait Op: Send {
     /// What it does with buffers.
     fn mode(&self) -> Mode;
+
+    /// Called before `prepare` where the op sees to its region itself ([`Reach::Guards`]).
+    fn within(&mut self, _regions: &Regions) {}
 
     /// Called once, before the first frame, with what comes in; answers with what goes out. Anything that depends on
     /// format, size or rate is settled here. An op that cannot work on `input` says why.

@@ -223,6 +223,24 @@ impl Region {
         };
         Ok(Some(Patch { rect, mask }))
     }
+
+    /// Every sample of one plane that shows any of the region, or `None` where it lies outside the picture: rounded outwards,
+    /// polygons a pixel larger all around. For hiding things, where [`Region::on_plane`] rounds to the nearest.
+    pub fn covering(&self, plane: &Plane, width: u32, height: u32) -> opencv::Result<Option<Patch>> {
+        let full = Plane { channels: plane.channels.clone(), w_sub: 0, h_sub: 0 };
+        let exact = match self {
+            Region::Rectangle([x, y, w, h]) => {
+                let (l, t) = (x.pixels(width), y.pixels(height));
+                let (r, b) = (l + w.pixels(width), t + h.pixels(height));
+                let clip = |v: f64, whole: u32| v.clamp(0.0, f64::from(whole)) as i32;
+                let (l, t) = (clip(l.floor(), width), clip(t.floor(), height));
+                let (r, b) = (clip(r.ceil(), width), clip(b.ceil(), height));
+                (r > l && b > t).then(|| Patch { rect: Rect::new(l, t, r - l, b - t), mask: None })
+            }
+            Region::Polygon(_) => self.on_plane(&full, width, height)?.map(|p| p.grown(width, height)).transpose()?,
+        };
+        exact.map(|p| p.reduced(plane)).transpose()
+    }
 }
 
 /// One region or several: a string, an array of four numbers, or an array of those. Together they are what lies in any.
@@ -262,6 +280,16 @@ impl From<Regions> for Vec<Region> {
 }
 
 impl Regions {
+    /// One by one.
+    pub fn all(&self) -> &[Region] {
+        &self.0
+    }
+
+    /// Every sample of one plane that shows any of them: see [`Region::covering`].
+    pub fn covering(&self, plane: &Plane, width: u32, height: u32) -> opencv::Result<Vec<Patch>> {
+        self.0.iter().filter_map(|r| r.covering(plane, width, height).transpose()).collect()
+    }
+
     /// The parts of one plane that they cover, clipped to the picture.
     pub fn on_plane(&self, plane: &Plane, width: u32, height: u32) -> opencv::Result<Vec<Patch>> {
         self.0.iter().filter_map(|r| r.on_plane(plane, width, height).transpose()).collect()
@@ -274,6 +302,40 @@ pub struct Patch {
     pub rect: Rect,
     /// `CV_8UC1` of the rectangle's size; `None` when all of it counts.
     pub mask: Option<Mat>,
+}
+
+impl Patch {
+    /// The same in a picture of `width × height` pixels with all neighbours.
+    fn grown(self, width: u32, height: u32) -> opencv::Result<Self> {
+        let Patch { rect: r, mask } = self;
+        let rect =
+            Rect::new(r.x - 1, r.y - 1, r.width + 2, r.height + 2) & Rect::new(0, 0, width as i32, height as i32);
+        let Some(mask) = mask else { return Ok(Patch { rect, mask }) };
+        let mut larger = Mat::zeros(rect.height, rect.width, opencv::core::CV_8UC1)?.to_mat()?;
+        mask.copy_to(&mut larger.roi_mut(Rect::new(r.x - rect.x, r.y - rect.y, r.width, r.height))?)?;
+        let mut grown = Mat::default();
+        let (near, edge) = (Mat::default(), imgproc::morphology_default_border_value()?);
+        imgproc::dilate(&larger, &mut grown, &near, Point::new(-1, -1), 1, opencv::core::BORDER_CONSTANT, edge)?;
+        Ok(Patch { rect, mask: Some(grown) })
+    }
+
+    /// In samples of `plane`, those that show any of it.
+    fn reduced(self, plane: &Plane) -> opencv::Result<Self> {
+        let Patch { rect: r, mask } = self;
+        let (sx, sy) = (plane.w_sub, plane.h_sub);
+        let up = |v: i32, sub: u32| (v + (1 << sub) - 1) >> sub;
+        let (x, y) = (r.x >> sx, r.y >> sy);
+        let rect = Rect::new(x, y, up(r.x + r.width, sx) - x, up(r.y + r.height, sy) - y);
+        let Some(mask) = mask else { return Ok(Patch { rect, mask }) };
+        let mut out = Mat::zeros(rect.height, rect.width, opencv::core::CV_8UC1)?.to_mat()?;
+        for row in 0..mask.rows() {
+            let to = out.at_row_mut::<u8>(((r.y + row) >> sy) - y)?;
+            for (col, inside) in mask.at_row::<u8>(row)?.iter().enumerate() {
+                to[(((r.x + col as i32) >> sx) - x) as usize] |= inside;
+            }
+        }
+        Ok(Patch { rect, mask: Some(out) })
+    }
 }
 
 #[cfg(test)]
@@ -300,5 +362,33 @@ mod tests {
         assert_eq!((patch.rect.x, patch.rect.y, patch.rect.width, patch.rect.height), (5, 10, 80, 111));
         let outside: Region = "400,0,10,10".parse().unwrap();
         assert!(outside.on_plane(&chroma, 321, 241).unwrap().is_none());
+    }
+
+    #[test]
+    fn covers_every_sample_that_shows_any_of_it() {
+        let chroma = Plane { channels: vec![crate::frame::Component::U], w_sub: 1, h_sub: 1 };
+        let rect = |r: &str| r.parse::<Region>().unwrap().covering(&chroma, 321, 241).unwrap().map(|p| p.rect);
+        assert_eq!(rect("11,21,10,9"), Some(Rect::new(5, 10, 6, 5)));
+        assert_eq!(rect("11.9,21,0.2,9"), Some(Rect::new(5, 10, 2, 5)));
+        assert_eq!(rect("320,240,50,50"), Some(Rect::new(160, 120, 1, 1)));
+        assert_eq!(rect("-5,-5,5,9"), None);
+        // Every luma sample of the polygon, and one more around, has its chroma sample.
+        let p: Region = "11,21 41,23 29,57".parse().unwrap();
+        let full = Plane { w_sub: 0, h_sub: 0, ..chroma.clone() };
+        let at = |p: &Patch, x: i32, y: i32| {
+            let r = p.rect;
+            let inside = (r.x..r.x + r.width).contains(&x) && (r.y..r.y + r.height).contains(&y);
+            inside && p.mask.as_ref().is_some_and(|m| *m.at_2d::<u8>(y - r.y, x - r.x).unwrap() > 0)
+        };
+        let plain = p.on_plane(&full, 321, 241).unwrap().unwrap();
+        let luma = p.covering(&full, 321, 241).unwrap().unwrap();
+        let small = p.covering(&chroma, 321, 241).unwrap().unwrap();
+        let mut count = 0;
+        for (x, y) in (0..240).flat_map(|y| (0..320).map(move |x| (x, y))) {
+            count += usize::from(at(&plain, x, y));
+            assert!(!at(&plain, x, y) || (-1..=1).all(|d| at(&luma, x + d, y) && at(&luma, x, y + d)), "{x},{y}");
+            assert!(!at(&luma, x, y) || at(&small, x / 2, y / 2), "{x},{y}");
+        }
+        assert!(count > 300, "{count}");
     }
 }

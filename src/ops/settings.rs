@@ -181,7 +181,31 @@ impl Common {
     fn check(&self, config: &dyn Configured) -> Result<(), Invalid> {
         match (&self.region, config.reach()) {
             (Some(_), Reach::Never(why)) => Err(Invalid::new("region", format!("region is not possible here: {why}"))),
+            (region, Reach::Guards) => self.check_guard(region.is_some()),
             _ => Ok(()),
+        }
+    }
+
+    /// What hides something must not fail open.
+    fn check_guard(&self, region: bool) -> Result<(), Invalid> {
+        let no = |key, what: &str| Err(Invalid::new(key, what));
+        match (region, &self.when, self.enabled) {
+            (false, ..) => no(
+                "region",
+                "region is missing, and says what to hide: region = \"40%,10%,200,100\" (left, top, width, height), \
+                 or \"0,0,100%,100%\" for all of the picture",
+            ),
+            (true, Some(_), _) => no(
+                "when",
+                "when is refused here: what is hidden for a while only is not hidden; leave it out, or use blur or \
+                 pixelate with the same region and when where nothing must stay secret",
+            ),
+            (true, None, false) => no(
+                "enabled",
+                "enabled = false is refused here: the picture would show what is to be hidden; remove the op if that is \
+                 meant",
+            ),
+            (true, None, true) => Ok(()),
         }
     }
 

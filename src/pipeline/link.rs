@@ -7,7 +7,7 @@ use opencv::core::Rect;
 use opencv::prelude::*;
 
 use crate::frame::{Converter, Frame, Plane, Pool, Spec};
-use crate::ops::{Mode, Op, OpError, OpSettings, Patch, Reach, Regions, Stream};
+use crate::ops::{Configured, Mode, Op, OpError, OpSettings, Patch, Reach, Regions, Stream};
 
 /// What one op cost.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -71,11 +71,11 @@ struct Cut {
 impl Link {
     /// Builds and prepares the op for pictures like `input`.
     pub fn op(settings: &OpSettings, input: &Arc<Spec>, stream: &Stream) -> Result<Self, OpError> {
-        let mut op = settings.config.build();
+        let mut op = build(settings, &settings.config);
         let mode = op.mode();
         let (mut stateful, mut output, mut window, mut inside) =
             (settings.config.stateful() || mode == Mode::Time, None, None, input.clone());
-        if let Some(regions) = &settings.common.region {
+        if let Some(regions) = settings.common.region.as_ref().filter(|_| settings.config.reach() != Reach::Guards) {
             match Window::of(regions, settings.config.reach(), input)? {
                 Some((spec, w)) => (inside, window) = (spec, Some(w)),
                 // Nothing of the region lies in the picture: the op has nothing to do.
@@ -167,6 +167,15 @@ impl Link {
     }
 }
 
+/// Makes the op; one that sees to its region itself is told which.
+fn build(settings: &OpSettings, config: &Arc<dyn Configured>) -> Box<dyn Op> {
+    let mut op = config.build();
+    if let (Some(regions), Reach::Guards) = (&settings.common.region, config.reach()) {
+        op.within(regions);
+    }
+    op
+}
+
 fn convert(c: &Converter, mut frame: Frame) -> Result<Frame, OpError> {
     let mut out = c.convert(&frame)?;
     out.meta = std::mem::take(&mut frame.meta);
@@ -233,7 +242,8 @@ impl Station {
         if !animation.values(frame.position, &mut self.values) {
             return Ok(());
         }
-        self.op = animation.settings(&self.values).map_err(OpError::Refused)?.build();
+        let config = animation.settings(&self.values).map_err(OpError::Refused)?;
+        self.op = build(&self.settings, &config);
         let made = self.op.prepare(&self.inner.0, &self.stream)?;
         if made.info != self.inner.1.info {
             let what = "keyframes may not change the size or format of the picture";
@@ -287,7 +297,7 @@ impl Window {
         let whole = Rect::new(0, 0, width as i32, height as i32);
         let mut rect = match reach {
             Reach::Never(why) => return Err(OpError::Refused(format!("region is not possible here: {why}"))),
-            Reach::Whole => whole,
+            Reach::Whole | Reach::Guards => whole,
             Reach::Near(n) => {
                 // Two more, since a subsampled plane rounds a region to its own samples.
                 let n = n as i32 + 2;
