@@ -102,8 +102,8 @@ impl Color {
     }
 }
 
-/// Unspecified is BT.709 above 576 lines and BT.601 below, as players guess.
-fn kr_kb(matrix: VideoColorMatrix, height: u32) -> (f64, f64) {
+/// The weights of red and blue in luma. Unspecified is BT.709 above 576 lines and BT.601 below, as players guess.
+pub(crate) fn kr_kb(matrix: VideoColorMatrix, height: u32) -> (f64, f64) {
     match matrix {
         VideoColorMatrix::Unknown if height > 576 => (0.2126, 0.0722),
         VideoColorMatrix::Bt709 => (0.2126, 0.0722),

@@ -19,6 +19,7 @@ use opencv::boxed_ref::BoxedRef;
 use opencv::core::Mat;
 
 pub use color::Color;
+pub(crate) use color::kr_kb;
 pub use convert::Converter;
 pub use layout::{Component, Layout, Plane};
 pub use meta::{Measurement, Meta};

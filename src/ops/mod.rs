@@ -6,11 +6,22 @@
 
 mod animation;
 mod blur;
+mod circle;
+mod compare;
+mod drawing;
+mod grid;
+mod histogram;
+mod image;
+mod line;
 pub mod overlay;
+mod polygon;
 mod position;
+mod rectangle;
 mod region;
 mod settings;
+mod smpte;
 mod text;
+mod timecode;
 mod when;
 
 use std::borrow::Cow;
@@ -29,7 +40,21 @@ pub use settings::{COMMON, Common, Configured, Entry, OpSettings, ReadError};
 pub use when::When;
 
 /// Every op, in the order of the documentation.
-pub static ALL: &[Entry] = &[Entry::of::<blur::Blur>(), Entry::of::<text::Text>()];
+pub static ALL: &[Entry] = &[
+    // Detail.
+    Entry::of::<blur::Blur>(),
+    // Drawing.
+    Entry::of::<text::Text>(),
+    Entry::of::<timecode::Timecode>(),
+    Entry::of::<image::Image>(),
+    Entry::of::<rectangle::Rectangle>(),
+    Entry::of::<polygon::Polygon>(),
+    Entry::of::<line::Line>(),
+    Entry::of::<circle::Circle>(),
+    Entry::of::<grid::Grid>(),
+    Entry::of::<histogram::Histogram>(),
+    Entry::of::<compare::Compare>(),
+];
 
 /// Where an op stands in the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
