@@ -5,6 +5,7 @@ mod common;
 
 mod cli;
 mod configs;
+mod drawing;
 mod errors;
 mod fidelity;
 mod inputs;
