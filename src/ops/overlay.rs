@@ -3,7 +3,7 @@
 //! An [`Overlay`] says what to show: layers of colour, each through a mask, in pixels of the picture. [`Prepared`] is the
 //! same in samples of one frame format at one place: per sample a weight `keep` of what was there and a sum `add` of what
 //! comes on top, so that blending is `(sample · keep + add) / 2¹⁵`, rounded to nearest, over plain rows. Rows are kept as
-//! [`span`]s: what shows nothing is left out, and what is the same over many pixels is stored once, so that the outline of
+//! spans: what shows nothing is left out, and what is the same over many pixels is stored once, so that the outline of
 //! a large shape costs its pixels and not its area. Whoever shows one thing on many frames prepares once;
 //! [`Overlay::blend`] does both for a single frame.
 
