@@ -28,7 +28,16 @@ mod mask;
 mod morphology;
 pub mod overlay;
 mod pixelate;
+mod circle;
+mod compare;
+mod drawing;
+mod grid;
+mod histogram;
+mod image;
+mod line;
+mod polygon;
 mod position;
+mod rectangle;
 mod region;
 mod rows;
 mod saturation;
@@ -38,6 +47,8 @@ mod sharpen;
 mod sobel;
 mod text;
 mod threshold;
+mod smpte;
+mod timecode;
 mod when;
 mod white_balance;
 
@@ -82,6 +93,15 @@ pub static ALL: &[Entry] = &[
     // Drawing.
     // Masking.
     Entry::of::<mask::Mask>(),
+    Entry::of::<timecode::Timecode>(),
+    Entry::of::<image::Image>(),
+    Entry::of::<rectangle::Rectangle>(),
+    Entry::of::<polygon::Polygon>(),
+    Entry::of::<line::Line>(),
+    Entry::of::<circle::Circle>(),
+    Entry::of::<grid::Grid>(),
+    Entry::of::<histogram::Histogram>(),
+    Entry::of::<compare::Compare>(),
 ];
 
 /// Where an op stands in the documentation.

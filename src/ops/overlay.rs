@@ -2,9 +2,14 @@
 //!
 //! An [`Overlay`] says what to show: layers of colour, each through a mask, in pixels of the picture. [`Prepared`] is the
 //! same in samples of one frame format at one place: per sample a weight `keep` of what was there and a sum `add` of what
-//! comes on top, so that blending is `(sample · keep + add) / 2¹⁵`, rounded to nearest, over plain rows. Whoever shows one
-//! thing on many frames prepares once; [`Overlay::blend`] does both for a single frame.
+//! comes on top, so that blending is `(sample · keep + add) / 2¹⁵`, rounded to nearest, over plain rows. Rows are kept as
+//! spans: what shows nothing is left out, and what is the same over many pixels is stored once, so that the outline of
+//! a large shape costs its pixels and not its area. Whoever shows one thing on many frames prepares once;
+//! [`Overlay::blend`] does both for a single frame.
 
+mod span;
+
+use self::span::Spans;
 use crate::frame::{Color, Component, Frame, FrameError, Plane, Spec};
 
 /// Fixed-point one of the blending weights.
@@ -62,22 +67,8 @@ impl Overlay {
 /// An [`Overlay`] in the samples of one format, at one place of one picture size.
 #[derive(Debug, Default)]
 pub struct Prepared {
-    planes: Vec<Part>,
+    planes: Vec<Spans>,
     weights: Weights,
-    maximum: u16,
-    shift: u32,
-}
-
-/// What happens to a rectangle of one plane; the vectors hold interleaved samples, as the plane does.
-#[derive(Debug, Default)]
-struct Part {
-    top: u32,
-    rows: u32,
-    /// First sample of a row, and how many.
-    left: usize,
-    samples: usize,
-    keep: Vec<u16>,
-    add: Vec<u32>,
 }
 
 /// How much each layer shows, per pixel of the block-aligned part of the picture that the overlay covers.
@@ -106,9 +97,8 @@ impl Prepared {
     /// was prepared before.
     pub fn set(&mut self, overlay: &Overlay, spec: &Spec, x: i32, y: i32) {
         let (layout, info) = (&spec.layout, &spec.info);
-        self.planes.resize_with(layout.planes.len(), Part::default);
-        self.maximum = ((1u32 << layout.depth) - 1) as u16;
-        self.shift = layout.shift;
+        self.planes.resize_with(layout.planes.len(), Spans::default);
+        self.planes.iter_mut().for_each(|p| p.clear(layout));
         let block = layout.planes.iter().fold((0, 0), |b, p| (b.0.max(p.w_sub), b.1.max(p.h_sub)));
         let clip = |at: i32, len: u32, whole: u32| {
             let clamp = |v: i64| v.clamp(0, i64::from(whole)) as u32;
@@ -117,7 +107,6 @@ impl Prepared {
         let (x0, x1) = clip(x, overlay.width, info.width());
         let (y0, y1) = clip(y, overlay.height, info.height());
         if x0 >= x1 || y0 >= y1 {
-            self.planes.iter_mut().for_each(|p| p.rows = 0);
             return;
         }
         let w = &mut self.weights;
@@ -126,51 +115,21 @@ impl Prepared {
         (w.full.width, w.full.height) =
             (align(x1, block.0, info.width()) - w.x as usize, align(y1, block.1, info.height()) - w.y as usize);
         w.compose(overlay, (x, y), (x0, x1), (y0, y1));
-        for (part, plane) in self.planes.iter_mut().zip(&layout.planes) {
+        for (spans, plane) in self.planes.iter_mut().zip(&layout.planes) {
             w.reduce((plane.w_sub, plane.h_sub));
-            part.fill(plane, spec, overlay, w, (x, y));
+            fill(spans, plane, spec, overlay, w, (x, y));
         }
     }
 
     /// Draws on `frame`, whose format and size are those of [`Prepared::set`].
     pub fn blend(&self, frame: &mut Frame) -> Result<(), FrameError> {
-        let bytes = frame.spec().layout.bytes;
         let mut planes = frame.planes_mut()?;
-        for (i, part) in self.planes.iter().enumerate().filter(|(_, p)| p.samples > 0) {
-            for r in 0..part.rows {
-                let line = r as usize * part.samples..(r as usize + 1) * part.samples;
-                let (keep, add) = (&part.keep[line.clone()], &part.add[line]);
-                // What the overlay leaves alone at both ends of a row need not be read.
-                let untouched = |k: &u16| u32::from(*k) == ONE;
-                let Some(first) = keep.iter().position(|k| !untouched(k)) else { continue };
-                let last = keep.len() - keep.iter().rev().take_while(|k| untouched(k)).count();
-                let (keep, add) = (&keep[first..last], &add[first..last]);
-                let row = planes.row_mut(i, part.top + r)?;
-                let (from, to) = (part.left + first, part.left + last);
-                match bytes {
-                    1 => blend8(&mut row[from..to], keep, add),
-                    _ => blend16(&mut row[2 * from..2 * to], keep, add, self.shift, self.maximum),
-                }
-            }
+        for (i, spans) in self.planes.iter().enumerate().filter(|(_, s)| !s.is_empty()) {
+            let (bytes, step) = planes.bytes_mut(i)?;
+            // A frame of another size than the one that was prepared for has no such place.
+            spans.blend(bytes, step).ok_or(FrameError::NoPlane(i))?;
         }
         Ok(())
-    }
-}
-
-fn blend8(row: &mut [u8], keep: &[u16], add: &[u32]) {
-    for ((s, k), a) in row.iter_mut().zip(keep).zip(add) {
-        *s = ((u32::from(*s) * u32::from(*k) + a + ONE / 2) >> 15) as u8;
-    }
-}
-
-fn blend16(row: &mut [u8], keep: &[u16], add: &[u32], shift: u32, maximum: u16) {
-    let below = (1u16 << shift) - 1;
-    for ((s, k), a) in row.chunks_exact_mut(2).zip(keep).zip(add) {
-        let was = u16::from_le_bytes([s[0], s[1]]);
-        let now = (u32::from(was >> shift) * u32::from(*k) + a + ONE / 2) >> 15;
-        // Bits below the significant ones (of P010, say) stay.
-        let now = (now.min(u32::from(maximum)) as u16) << shift | (was & below);
-        s.copy_from_slice(&now.to_le_bytes());
     }
 }
 
@@ -190,6 +149,9 @@ impl Weights {
                     + (i64::from(xs.0) - i64::from(at.0)) as usize;
                 let to = (y - self.y) as usize * *width + (xs.0 - self.x) as usize;
                 let n = (xs.1 - xs.0) as usize;
+                if layer.mask[from..from + n].iter().all(|m| *m == 0) {
+                    continue;
+                }
                 let lines = weights[to..to + n].iter_mut().zip(&mut left[to..to + n]);
                 for ((w, left), m) in lines.zip(&layer.mask[from..from + n]) {
                     let opacity = (u32::from(*m) * scale + 256) >> 9;
@@ -256,70 +218,83 @@ impl Shares {
     }
 }
 
-impl Part {
-    fn fill(&mut self, plane: &Plane, spec: &Spec, overlay: &Overlay, weights: &Weights, at: (i32, i32)) {
-        match plane.channels.len() {
-            1 => self.fill_channels::<1>(plane, spec, overlay, weights, at),
-            2 => self.fill_channels::<2>(plane, spec, overlay, weights, at),
-            3 => self.fill_channels::<3>(plane, spec, overlay, weights, at),
-            // A picture has no more than four components.
-            _ => self.fill_channels::<4>(plane, spec, overlay, weights, at),
-        }
+fn fill(spans: &mut Spans, plane: &Plane, spec: &Spec, overlay: &Overlay, weights: &Weights, at: (i32, i32)) {
+    match plane.channels.len() {
+        1 => fill_channels::<1>(spans, plane, spec, overlay, weights, at),
+        2 => fill_channels::<2>(spans, plane, spec, overlay, weights, at),
+        3 => fill_channels::<3>(spans, plane, spec, overlay, weights, at),
+        // A picture has no more than four components.
+        _ => fill_channels::<4>(spans, plane, spec, overlay, weights, at),
     }
+}
 
-    fn fill_channels<const N: usize>(
-        &mut self,
-        plane: &Plane,
-        spec: &Spec,
-        overlay: &Overlay,
-        weights: &Weights,
-        at: (i32, i32),
-    ) {
-        let sub = (plane.w_sub, plane.h_sub);
-        let (full, shares) = (&weights.full, weights.shares(sub));
-        (self.top, self.rows) = (weights.y >> sub.1, shares.height as u32);
-        (self.left, self.samples) = ((weights.x >> sub.0) as usize * N, shares.width * N);
-        let shown: [bool; N] = std::array::from_fn(|k| plane.channels[k] != Component::Unused);
-        let sample = |color: Color, k: usize| match shown[k] {
-            true => u32::from(color.sample(plane.channels[k], &spec.info, &spec.layout) >> spec.layout.shift),
-            false => 0,
-        };
-        reset(&mut self.add, shares.left.len() * N, 0);
-        for ((layer, mine), all) in overlay.layers.iter().zip(&shares.layers).zip(&full.layers) {
-            match &layer.paint {
-                Paint::Flat(color) => {
-                    let values: [u32; N] = std::array::from_fn(|k| sample(*color, k));
-                    for (add, weight) in self.add.as_chunks_mut::<N>().0.iter_mut().zip(mine) {
-                        for k in 0..N {
-                            add[k] += u32::from(*weight) * values[k];
-                        }
+fn fill_channels<const N: usize>(
+    spans: &mut Spans,
+    plane: &Plane,
+    spec: &Spec,
+    overlay: &Overlay,
+    weights: &Weights,
+    at: (i32, i32),
+) {
+    let sub = (plane.w_sub, plane.h_sub);
+    let (full, shares) = (&weights.full, weights.shares(sub));
+    let (left, top) = ((weights.x >> sub.0) as usize, weights.y >> sub.1);
+    let shown: [bool; N] = std::array::from_fn(|k| plane.channels[k] != Component::Unused);
+    let sample = |color: Color, k: usize| match shown[k] {
+        true => u32::from(color.sample(plane.channels[k], &spec.info, &spec.layout) >> spec.layout.shift),
+        false => 0,
+    };
+    let flat: Vec<[u32; N]> = overlay
+        .layers
+        .iter()
+        .map(|layer| match &layer.paint {
+            Paint::Flat(color) => std::array::from_fn(|k| sample(*color, k)),
+            Paint::Pixels(_) => [0; N],
+        })
+        .collect();
+    let (mut keep, mut add) = (Vec::new(), Vec::new());
+    for y in 0..shares.height {
+        let row = y * shares.width..(y + 1) * shares.width;
+        let rest = &shares.left[row.clone()];
+        let untouched = |l: &u16| u32::from(*l) == ONE;
+        if rest.iter().all(untouched) {
+            continue;
+        }
+        let first = rest.iter().take_while(|l| untouched(l)).count();
+        let last = rest.len() - rest.iter().rev().take_while(|l| untouched(l)).count();
+        reset(&mut add, last - first, [0u32; N]);
+        for (i, ((layer, flat), mine)) in overlay.layers.iter().zip(&flat).zip(&shares.layers).enumerate() {
+            let mine = &mine[row.clone()][first..last];
+            let Paint::Pixels(pixels) = &layer.paint else {
+                for (add, weight) in add.iter_mut().zip(mine) {
+                    for k in 0..N {
+                        add[k] += u32::from(*weight) * flat[k];
                     }
                 }
-                Paint::Pixels(pixels) => {
-                    let color = |i: usize| {
-                        let x = (i % full.width) as i64 + i64::from(weights.x) - i64::from(at.0);
-                        let y = (i / full.width) as i64 + i64::from(weights.y) - i64::from(at.1);
-                        pixels[y as usize * overlay.width as usize + x as usize]
-                    };
-                    // Where nothing shows there may be no pixel of the overlay either.
-                    let part = |i: usize, k| match all[i] {
-                        0 => 0,
-                        w => u64::from(w) * u64::from(sample(color(i), k)),
-                    };
-                    for (i, add) in self.add.as_chunks_mut::<N>().0.iter_mut().enumerate().filter(|(i, _)| mine[*i] > 0)
-                    {
-                        let (x, y) = (i % shares.width, i / shares.width);
-                        for (k, add) in add.iter_mut().enumerate() {
-                            *add += full.mean(sub, x, y, |i| part(i, k)) as u32;
-                        }
-                    }
+                continue;
+            };
+            let color = |i: usize| {
+                let x = (i % full.width) as i64 + i64::from(weights.x) - i64::from(at.0);
+                let y = (i / full.width) as i64 + i64::from(weights.y) - i64::from(at.1);
+                pixels[y as usize * overlay.width as usize + x as usize]
+            };
+            // Where nothing shows there may be no pixel of the overlay either.
+            let part = |p: usize, k| match full.layers[i][p] {
+                0 => 0,
+                w => u64::from(w) * u64::from(sample(color(p), k)),
+            };
+            for ((x, add), _) in (first..).zip(&mut add).zip(mine).filter(|(_, weight)| **weight > 0) {
+                for (k, add) in add.iter_mut().enumerate() {
+                    *add += full.mean(sub, x, y, |p| part(p, k)) as u32;
                 }
             }
         }
-        self.keep.clear();
-        self.keep.extend(shares.left.iter().flat_map(|l| shown.map(|s| if s { *l } else { ONE as u16 })));
+        keep.clear();
+        keep.extend(rest[first..last].iter().map(|l| shown.map(|s| if s { *l } else { ONE as u16 })));
+        spans.row::<N>(top + y as u32, left + first, &keep, &add);
     }
 }
+
 fn reset<T: Copy>(v: &mut Vec<T>, len: usize, value: T) {
     v.clear();
     v.resize(len, value);

@@ -6,6 +6,7 @@ mod common;
 mod cli;
 mod configs;
 mod detail;
+mod drawing;
 mod errors;
 mod fidelity;
 mod inputs;

@@ -16,8 +16,11 @@ use serde::{Deserialize, Serialize};
 
 use self::ink::{Bounds, Ink};
 use self::template::{Template, Values};
+use super::drawing::Drawn;
 use super::overlay::{Layer, Overlay, Paint, Prepared};
+use super::smpte::{DropFrame, Smpte};
 use super::{Group, Invalid, Length, Mode, Op, OpConfig, OpError, Position, Reach, Stream};
+use crate::config::Rate as Fps;
 use crate::frame::{Color, Frame, Spec};
 
 /// Writes text, a timecode, a frame number or a clock onto the picture.
@@ -26,7 +29,7 @@ use crate::frame::{Color, Frame, Spec};
 pub struct Text {
     /// What to write; required. Fields: `{source}` the source's name, `{frame}` the frame's number from 0, `{time}` its
     /// position in the source as HH:MM:SS.mmm, `{time:%H:%M:%S}` the same by strftime (`%H %M %S %T %s`, `%L` or `%f` for
-    /// milliseconds), `{pts}` its timestamp in seconds, `{clock}` the local time of day when it is processed,
+    /// milliseconds), `{timecode}` the same as a SMPTE timecode HH:MM:SS:FF, `{pts}` its timestamp in seconds, `{clock}` the local time of day when it is processed,
     /// `{clock:%F %T}` the same by strftime, `{fps}` frames per second (measured where the source does not say), `{width}`
     /// and `{height}` of the picture in pixels. `{{` and `}}` are braces, `\n` breaks the line, `\\` is a backslash.
     pub text: String,
@@ -149,6 +152,33 @@ impl OpConfig for Text {
     }
 }
 
+/// What `{timecode}` counts.
+#[derive(Clone, Debug)]
+pub(super) struct Counting {
+    /// The timecode at the beginning of the source.
+    pub start: String,
+    /// Whether frame numbers are left out.
+    pub drop_frame: DropFrame,
+    /// Frames per second; `None`: the stream's.
+    pub fps: Option<Fps>,
+}
+
+impl Text {
+    /// The op, whose `{timecode}` counts like this.
+    pub(super) fn counting(self, counting: Counting) -> Box<dyn Op> {
+        Box::new(Writer { counting, ..Writer::new(self) })
+    }
+
+    /// Its text as it is written, without fields, for pictures of this size in pixels.
+    pub(super) fn label(self, size: (u32, u32)) -> Result<Drawn, OpError> {
+        let mut writer = Writer::new(self);
+        writer.fit(size.0, size.1)?;
+        writer.text.clone_from(&writer.config.text);
+        let (overlay, window) = writer.lay_down();
+        Ok(Drawn { overlay, x: window.left, y: window.top })
+    }
+}
+
 /// Letters of one font and size.
 trait Letters: Send {
     /// Lays out `text`: width and height of the block of lines in pixels, which do not depend on what letters there are
@@ -167,6 +197,8 @@ struct Writer {
     source: String,
     spec: Option<Arc<Spec>>,
     rate: Rate,
+    counting: Counting,
+    timecode: Option<Smpte>,
     text: String,
     /// The text that `prepared` shows.
     shown: Option<String>,
@@ -194,6 +226,8 @@ impl Writer {
             source: String::new(),
             spec: None,
             rate: Rate::default(),
+            counting: Counting { start: "00:00:00:00".into(), drop_frame: DropFrame::Auto, fps: None },
+            timecode: None,
             text: String::new(),
             shown: None,
             prepared: Prepared::default(),
@@ -208,18 +242,40 @@ impl Writer {
             pts,
             position,
             fps: self.rate.fps(),
+            timecode: self.timecode.as_ref(),
             width: self.geometry.width,
             height: self.geometry.height,
         };
         self.template.render(&values, &mut self.text);
     }
 
-    /// Renders `self.text` and prepares it for the stream's format.
-    fn compose(&mut self) {
-        let (Some(spec), Some(letters)) = (&self.spec, &mut self.letters) else { return };
+    /// Settles lengths and font for pictures of this size.
+    fn fit(&mut self, width: u32, height: u32) -> Result<(), OpError> {
+        let config = &self.config;
+        let size = config.size.pixels(height).max(1.0);
+        // The lengths that are relative to the font are so to its nominal height.
+        let relative = |l: Length| match l {
+            Length::Pixels(p) => p,
+            Length::Percent(p) => p / 100.0 * size,
+        };
+        let outline = relative(config.outline);
+        let padding = if config.background.is_some() { relative(config.padding).round() } else { 0.0 };
+        let margin = config.margin.pixels(height).round() as u32;
+        self.geometry = Geometry { width, height, margin, around: (padding + outline.ceil()) as i32 };
+        let (size, outline, spacing) = (size as f32, outline as f32, config.line_spacing as f32);
+        self.letters = Some(match hershey::check(&config.font).map_err(OpError::Refused)? {
+            Some(face) => Box::new(hershey::Hershey::new(face, size, outline, spacing)?),
+            None => Box::new(typeface::Typeface::open(&config.font, size, outline, spacing).map_err(OpError::Refused)?),
+        });
+        Ok(())
+    }
+
+    /// Renders `self.text`: the overlay, and where it goes.
+    fn lay_down(&mut self) -> (Overlay, Bounds) {
         let (config, g) = (&self.config, self.geometry);
         let mut overlay = Overlay::default();
         let mut window = Bounds::default();
+        let Some(letters) = &mut self.letters else { return (overlay, window) };
         if !self.text.trim().is_empty() {
             let (w, h, drawn) = letters.lay_out(&self.text, config.align);
             let (w, h) = (w + 2 * g.around as u32, h + 2 * g.around as u32);
@@ -239,6 +295,16 @@ impl Writer {
                 overlay = layers(config, ink, background.moved(-x, -y));
             }
         }
+        (overlay, window)
+    }
+
+    /// Renders `self.text` and prepares it for the stream's format.
+    fn compose(&mut self) {
+        if self.letters.is_none() {
+            return;
+        }
+        let (overlay, window) = self.lay_down();
+        let Some(spec) = &self.spec else { return };
         self.prepared.set(&overlay, spec, window.left, window.top);
         let shown = self.shown.get_or_insert_default();
         shown.clone_from(&self.text);
@@ -279,26 +345,12 @@ impl Op for Writer {
     }
 
     fn prepare(&mut self, input: &Arc<Spec>, stream: &Stream) -> Result<Arc<Spec>, OpError> {
-        let (config, info) = (&self.config, &input.info);
-        let size = config.size.pixels(info.height()).max(1.0);
-        // The lengths that are relative to the font are so to its nominal height.
-        let relative = |l: Length| match l {
-            Length::Pixels(p) => p,
-            Length::Percent(p) => p / 100.0 * size,
-        };
-        let outline = relative(config.outline);
-        let padding = if config.background.is_some() { relative(config.padding).round() } else { 0.0 };
-        self.geometry = Geometry {
-            width: info.width(),
-            height: info.height(),
-            margin: config.margin.pixels(info.height()).round() as u32,
-            around: (padding + outline.ceil()) as i32,
-        };
-        let (size, outline, spacing) = (size as f32, outline as f32, config.line_spacing as f32);
-        self.letters = Some(match hershey::check(&config.font).map_err(OpError::Refused)? {
-            Some(face) => Box::new(hershey::Hershey::new(face, size, outline, spacing)?),
-            None => Box::new(typeface::Typeface::open(&config.font, size, outline, spacing).map_err(OpError::Refused)?),
-        });
+        self.fit(input.info.width(), input.info.height())?;
+        if self.template.wants_timecode() {
+            let Counting { start, drop_frame, fps } = &self.counting;
+            let fps = fps.map_or(input.info.fps(), |r| r.0);
+            self.timecode = Some(Smpte::new(fps, *drop_frame, start).map_err(OpError::Refused)?);
+        }
         self.source = stream.name.clone();
         self.rate = Rate::of(input);
         self.spec = Some(input.clone());

@@ -6,6 +6,8 @@ use gstreamer::ClockTime;
 use jiff::Zoned;
 use jiff::fmt::strtime;
 
+use crate::ops::smpte::Smpte;
+
 /// A parsed template.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Template(Vec<Part>);
@@ -18,6 +20,7 @@ enum Part {
     Pts,
     Time(String),
     Clock(String),
+    Timecode,
     Fps,
     Width,
     Height,
@@ -30,14 +33,16 @@ pub(super) struct Values<'a> {
     pub pts: ClockTime,
     pub position: ClockTime,
     pub fps: Option<f64>,
+    /// What `{timecode}` counts by; needed where that field is.
+    pub timecode: Option<&'a Smpte>,
     pub width: u32,
     pub height: u32,
 }
 
 const ESCAPES: &[(&str, char)] = &[("{{", '{'), ("}}", '}'), (r"\n", '\n'), (r"\\", '\\')];
-const NAMES: &[&str] = &["source", "frame", "pts", "time", "clock", "fps", "width", "height"];
-const ALLOWED: &str =
-    "{source}, {frame}, {pts}, {time}, {time:%H:%M:%S}, {clock}, {clock:%F %T}, {fps}, {width}, {height}";
+const NAMES: &[&str] = &["source", "frame", "pts", "time", "clock", "timecode", "fps", "width", "height"];
+const ALLOWED: &str = "{source}, {frame}, {pts}, {time}, {time:%H:%M:%S}, {clock}, {clock:%F %T}, {timecode}, {fps}, \
+                       {width}, {height}";
 
 impl Template {
     /// Parses `text`. `{{` and `}}` are braces, `\n` (as written) is a line break, `\\` a backslash.
@@ -78,6 +83,11 @@ impl Template {
         self.0.contains(&Part::Fps)
     }
 
+    /// True when {timecode} is shown.
+    pub fn wants_timecode(&self) -> bool {
+        self.0.contains(&Part::Timecode)
+    }
+
     /// Writes the text of one frame to `out`, which is cleared first. Tabs become spaces, other control characters go.
     pub fn render(&self, v: &Values<'_>, out: &mut String) {
         out.clear();
@@ -93,6 +103,7 @@ impl Template {
                     clock(format, &Zoned::now()).map(|t| out.push_str(&t)).ok();
                     Ok(())
                 }
+                Part::Timecode => v.timecode.map_or(Ok(()), |smpte| smpte.write(smpte.at(v.position), out)),
                 Part::Fps => match v.fps {
                     Some(fps) => {
                         let text = format!("{fps:.2}");
@@ -135,6 +146,7 @@ fn field(inner: &str) -> Result<Part, String> {
         ("pts", _) => Part::Pts,
         ("time", _) => Part::Time("%H:%M:%S.%L".into()),
         ("clock", _) => Part::Clock("%F %T".into()),
+        ("timecode", _) => Part::Timecode,
         ("fps", _) => Part::Fps,
         ("width", _) => Part::Width,
         ("height", _) => Part::Height,
@@ -188,6 +200,7 @@ mod tests {
             pts: ClockTime::from_nseconds(1_999_999_999),
             position: ClockTime::from_mseconds(27 * 3_600_000 + 62_003),
             fps: Some(30000.0 / 1001.0),
+            timecode: None,
             width: 640,
             height: 360,
         };
