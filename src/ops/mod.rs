@@ -6,11 +6,17 @@
 
 mod animation;
 mod blur;
+mod fps;
+mod freeze_repair;
 pub mod overlay;
 mod position;
 mod region;
 mod settings;
+mod skip;
+mod spans;
+mod speed;
 mod text;
+mod trim;
 mod when;
 
 use std::borrow::Cow;
@@ -29,7 +35,15 @@ pub use settings::{COMMON, Common, Configured, Entry, OpSettings, ReadError};
 pub use when::When;
 
 /// Every op, in the order of the documentation.
-pub static ALL: &[Entry] = &[Entry::of::<blur::Blur>(), Entry::of::<text::Text>()];
+pub static ALL: &[Entry] = &[
+    Entry::of::<blur::Blur>(),
+    Entry::of::<text::Text>(),
+    Entry::of::<fps::Fps>(),
+    Entry::of::<freeze_repair::FreezeRepair>(),
+    Entry::of::<skip::Skip>(),
+    Entry::of::<speed::Speed>(),
+    Entry::of::<trim::Trim>(),
+];
 
 /// Where an op stands in the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,12 +144,14 @@ pub trait Op: Send {
         unreachable!("the runner calls retime() on Mode::Time ops only, which implement it")
     }
 
-    /// Called once after the last frame: what a [`Mode::Time`] op still holds goes to `out`.
+    /// Called after the last frame: what a [`Mode::Time`] op still holds goes to `out`. Frames may follow where the op has a
+    /// `when`: it then begins anew.
     fn finish(&mut self, _out: &mut Vec<Frame>) -> Result<(), OpError> {
         Ok(())
     }
 
-    /// What the op found over the whole run, for the stats file and the summary: a JSON object.
+    /// What the op found over the whole run, for the stats file and the summary: a JSON object. The summary shows its
+    /// `spans` (a list of `start` and `end` in seconds of the source) and its `note`.
     fn report(&self) -> Option<serde_json::Value> {
         None
     }
@@ -232,5 +248,15 @@ pub trait OpConfig: DeserializeOwned + Serialize + JsonSchema + fmt::Debug + Sen
     /// True when it needs [`Frame::original`].
     fn wants_original(&self) -> bool {
         false
+    }
+
+    /// True when a moment of the source is at another time in the output: audio can then not be carried through.
+    fn retimes(&self) -> bool {
+        false
+    }
+
+    /// Why a `when` makes no sense, if it makes none.
+    fn no_when(&self) -> Option<&'static str> {
+        None
     }
 }

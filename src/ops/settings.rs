@@ -49,6 +49,10 @@ pub trait Configured: Send + Sync {
     fn stateful(&self) -> bool;
     /// See [`OpConfig::wants_original`].
     fn wants_original(&self) -> bool;
+    /// See [`OpConfig::retimes`].
+    fn retimes(&self) -> bool;
+    /// See [`OpConfig::no_when`].
+    fn no_when(&self) -> Option<&'static str>;
 }
 
 struct Of<T>(T);
@@ -68,6 +72,12 @@ impl<T: OpConfig> Configured for Of<T> {
     }
     fn wants_original(&self) -> bool {
         self.0.wants_original()
+    }
+    fn retimes(&self) -> bool {
+        self.0.retimes()
+    }
+    fn no_when(&self) -> Option<&'static str> {
+        self.0.no_when()
     }
 }
 
@@ -179,8 +189,11 @@ impl Common {
     }
 
     fn check(&self, config: &dyn Configured) -> Result<(), Invalid> {
-        match (&self.region, config.reach()) {
-            (Some(_), Reach::Never(why)) => Err(Invalid::new("region", format!("region is not possible here: {why}"))),
+        if let (Some(_), Reach::Never(why)) = (&self.region, config.reach()) {
+            return Err(Invalid::new("region", format!("region is not possible here: {why}")));
+        }
+        match (&self.when, config.no_when()) {
+            (Some(_), Some(why)) => Err(Invalid::new("when", format!("when is not possible here: {why}"))),
             _ => Ok(()),
         }
     }

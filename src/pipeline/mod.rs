@@ -85,7 +85,16 @@ fn start(settings: &Settings, control: &Control, progress: &mut dyn Progress) ->
     let formats: Vec<VideoFormat> = Layout::all_formats().collect();
     let taps = settings.sinks.iter().filter(|s| sink::takes_audio(s)).count();
     let mut opened = source::open(&settings.source, &formats, taps, control)?;
-    let facts = opened.facts;
+    let mut facts = opened.facts;
+    let retimed = settings.ops.iter().filter(|o| o.common.enabled && o.config.retimes()).map(|o| o.name);
+    if let (Some(op), false) = (retimed.into_iter().next(), opened.audio.is_empty()) {
+        // Nobody takes the packets: the tracks are read and let go.
+        opened.audio.drain(..).for_each(|t| drop(t.without_taps()));
+        facts.notices.push(format!(
+            "audio left out: op {op} moves pictures to other times and the audio would not follow (--start and --end cut \
+             both)"
+        ));
+    }
     progress.begin(&facts);
 
     let spec = match settings.source.stride {
@@ -221,6 +230,10 @@ impl Running {
         let empty = match natural && self.counters.taken.load(Ordering::Relaxed) == 0 {
             true => Err(Failure::input(format!("no frame of {} lies in the part asked for", self.report.facts.name))
                 .fix("look at --start, --end and the length of the input; nothing was written")),
+            false if natural && self.counters.processed.load(Ordering::Relaxed) == 0 => {
+                Err(Failure::input(format!("the ops left no frame of {} over", self.report.facts.name))
+                    .fix("look at the times of op trim and the length of the input; nothing was written"))
+            }
             false => Ok(()),
         };
         // What went wrong first explains the rest: ops, then outputs, then the input.

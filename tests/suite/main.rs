@@ -12,3 +12,4 @@ mod ops;
 mod outputs;
 mod registry;
 mod stopping;
+mod timing;
