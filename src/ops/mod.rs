@@ -5,16 +5,25 @@
 //! What every op can do (`region`, `when`, `enabled`, keyframes) is done around it and costs the op's file nothing.
 
 mod animation;
+mod black;
 mod blur;
+mod brightness;
+mod flicker;
 mod fps;
 mod freeze_repair;
+mod frozen;
+mod noise;
 pub mod overlay;
 mod position;
+mod psnr;
+mod reference;
 mod region;
 mod settings;
+mod sharpness;
 mod skip;
 mod spans;
 mod speed;
+mod ssim;
 mod text;
 mod trim;
 mod when;
@@ -43,6 +52,14 @@ pub static ALL: &[Entry] = &[
     Entry::of::<skip::Skip>(),
     Entry::of::<speed::Speed>(),
     Entry::of::<trim::Trim>(),
+    Entry::of::<black::Black>(),
+    Entry::of::<brightness::Brightness>(),
+    Entry::of::<flicker::Flicker>(),
+    Entry::of::<frozen::Frozen>(),
+    Entry::of::<noise::Noise>(),
+    Entry::of::<psnr::Psnr>(),
+    Entry::of::<sharpness::Sharpness>(),
+    Entry::of::<ssim::Ssim>(),
 ];
 
 /// Where an op stands in the documentation.
