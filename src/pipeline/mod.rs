@@ -103,6 +103,7 @@ fn start(settings: &Settings, control: &Control, progress: &mut dyn Progress) ->
     };
     let stream = Stream { name: facts.name.clone(), live: facts.live, duration: facts.duration, original: None };
     let chain = Chain::prepare(&settings.ops, &spec, &stream, settings.threads.unwrap_or(1))?;
+    let measures = Measures::new(settings.measures.as_deref(), &input)?;
     let selection = Selection::new(&settings.source, facts.origin);
     let zero = selection.zero();
     if let Some(s) = settings.source.start
@@ -159,7 +160,7 @@ fn start(settings: &Settings, control: &Control, progress: &mut dyn Progress) ->
     let alive = reader.ops_alive.clone();
     let reader = spawn("reader", move || reader.run(to_ops))?;
     let (c, k) = (counters.clone(), control.clone());
-    let ops = spawn("ops", move || process(chain, &from_reader, outlets, &c, &k, &alive))?;
+    let ops = spawn("ops", move || process(chain, measures, &from_reader, outlets, &c, &k, &alive))?;
     Ok(Running { report, counters, started, first, reader, ops, writers })
 }
 
@@ -388,13 +389,13 @@ struct Processed {
 
 fn process(
     mut chain: Chain,
+    mut measures: Measures,
     frames: &Receiver<Frame>,
     mut outlets: Vec<(sink::writer::Outlet, Arc<AtomicBool>)>,
     counters: &Counters,
     control: &Control,
     alive: &AtomicBool,
 ) -> (Processed, Result<(), Failure>) {
-    let mut measures = Measures::default();
     let result = stages::run(&mut chain, frames.iter(), &mut |frame| {
         measures.add(&frame);
         let arrived = frame.arrived;
@@ -411,5 +412,6 @@ fn process(
     if result.is_err() || outlets.is_empty() {
         control.stop();
     }
-    (Processed { ops: chain.stats(), measures }, result)
+    let written = measures.close();
+    (Processed { ops: chain.stats(), measures }, result.and(written))
 }

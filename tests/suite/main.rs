@@ -8,6 +8,7 @@ mod configs;
 mod errors;
 mod fidelity;
 mod inputs;
+mod measures;
 mod ops;
 mod outputs;
 mod registry;
