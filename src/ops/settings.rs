@@ -24,9 +24,12 @@ pub struct Entry {
     pub behind: &'static str,
     /// JSON Schema of its own settings.
     pub schema: fn() -> schemars::Schema,
-    make: fn(ValueDeserializer<'_>) -> Result<(Arc<dyn Configured>, toml::Table), ReadError>,
+    make: fn(ValueDeserializer<'_>) -> Result<Made, ReadError>,
     remake: fn(toml::Table) -> Result<Arc<dyn Configured>, String>,
 }
+
+/// Checked settings, and the complete configuration they came from.
+type Made = (Arc<dyn Configured>, toml::Table);
 
 /// Why a table is no valid configuration of an op.
 #[derive(Debug)]

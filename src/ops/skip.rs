@@ -15,8 +15,8 @@ use crate::frame::{Frame, Spec};
 
 /// Drops frames that hardly differ from the last one that was kept.
 ///
-/// Kept frames keep their times and are shown for longer, so audio stays in sync; the frame rate becomes variable. Brightness
-/// is compared in blocks of 8x8 pixels: a frame goes when neither the picture as a whole nor any block changed much.
+/// Kept frames keep their times and are shown for longer, so audio stays in sync; the frame rate becomes variable, and how long
+/// the last frame is shown is up to the container. Brightness is compared in blocks of 8x8 pixels: a frame goes when neither the picture as a whole nor any block changed much.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Skip {
