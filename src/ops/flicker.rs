@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use gstreamer::ClockTime;
-use opencv::core::{Mat, Size};
-use opencv::imgproc;
+use opencv::core::Mat;
 use opencv::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,7 +42,7 @@ impl OpConfig for Flicker {
     const NAME: &'static str = "flicker";
     const GROUP: Group = Group::Measure;
     const EXAMPLE: &'static str = "flicker";
-    const BEHIND: &'static str = "cv::resize (area) and a straight line through the means";
+    const BEHIND: &'static str = "framewright's own: a straight line through the means";
 
     fn check(&self) -> Result<(), Invalid> {
         Invalid::unless_in("window", self.window, 4..=240)?;
@@ -56,20 +55,20 @@ impl OpConfig for Flicker {
 
     fn build(&self) -> Box<dyn Op> {
         let spans = Spans::new(self.min_duration.0);
-        let (mats, before, means) = (Default::default(), Vec::new(), VecDeque::new());
-        Box::new(Watching { config: self.clone(), range: (0.0, 255.0), mats, before, means, spans })
+        let (scratch, before, means) = (Mat::default(), Vec::new(), VecDeque::new());
+        Box::new(Watching { config: self.clone(), range: (0.0, 255.0), scratch, before, means, spans })
     }
 }
 
 /// Blocks across and down in which the picture's content is compared to find cuts.
-const BLOCKS: i32 = 16;
+const BLOCKS: usize = 16;
 /// Pictures that correlate less than this show something else.
 const ALIKE: f64 = 0.5;
 
 struct Watching {
     config: Flicker,
     range: (f64, f64),
-    mats: [Mat; 2],
+    scratch: Mat,
     /// The blocks of the frame before.
     before: Vec<f64>,
     means: VecDeque<f64>,
@@ -87,16 +86,24 @@ impl Op for Watching {
     }
 
     fn read(&mut self, frame: &mut Frame) -> Result<(), OpError> {
-        let [scratch, small] = &mut self.mats;
-        let mean = frame.gray(scratch, |gray| {
-            let size = Size::new(BLOCKS.min(gray.cols()), BLOCKS.min(gray.rows()));
-            imgproc::resize(gray, small, size, 0.0, 0.0, imgproc::INTER_AREA)?;
-            Ok::<_, OpError>(opencv::core::mean(gray, &opencv::core::no_array())?[0])
+        // Sums of the blocks and how many pixels they have, in one pass: the mean of all comes with them.
+        let mut sums = [(0u64, 0u64); BLOCKS * BLOCKS];
+        frame.gray(&mut self.scratch, |gray| {
+            let rows = gray.rows() as usize;
+            let across = (gray.cols() as usize).div_ceil(BLOCKS);
+            for y in 0..rows {
+                let row = y * BLOCKS / rows * BLOCKS;
+                for (x, part) in gray.at_row::<u8>(y as i32)?.chunks(across).enumerate() {
+                    let (sum, n) = &mut sums[row + x];
+                    *sum += u64::from(part.iter().map(|v| u32::from(*v)).sum::<u32>());
+                    *n += part.len() as u64;
+                }
+            }
+            Ok::<_, OpError>(())
         })?;
-        let mut blocks = Vec::with_capacity((BLOCKS * BLOCKS) as usize);
-        for y in 0..small.rows() {
-            blocks.extend(small.at_row::<u8>(y)?.iter().map(|v| f64::from(*v)));
-        }
+        let whole = sums.iter().fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        let mean = whole.0 as f64 / whole.1.max(1) as f64;
+        let blocks: Vec<f64> = sums.iter().filter(|b| b.1 > 0).map(|b| b.0 as f64 / b.1 as f64).collect();
         if correlation(&blocks, &self.before).is_some_and(|c| c < ALIKE) {
             self.means.clear();
         }
