@@ -63,9 +63,11 @@ impl Progress for Terminal {
             return;
         }
         self.next_draw = elapsed + Duration::from_millis(100);
-        let frames = counters.processed.load(Ordering::Relaxed);
+        let done = counters.processed.load(Ordering::Relaxed);
+        // Ops may drop and repeat frames: how far the run is shows in the frames it took in.
+        let frames = if self.total.is_some() { counters.taken.load(Ordering::Relaxed) } else { done };
         let seconds = elapsed.as_secs_f64().max(1e-3);
-        let (fps, speed) = (frames as f64 / seconds, counters.position.load(Ordering::Relaxed) as f64 / 1e9 / seconds);
+        let (fps, speed) = (done as f64 / seconds, counters.position.load(Ordering::Relaxed) as f64 / 1e9 / seconds);
         if let Some(bar) = &self.bar {
             // Containers count badly: never show more than 100 %.
             if let Some(total) = self.total.filter(|t| frames > *t) {

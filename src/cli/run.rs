@@ -40,6 +40,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
 
+    /// Write what the ops measured on each frame as CSV: frame, seconds, name, value
+    #[arg(long, value_name = "FILE")]
+    pub measures: Option<PathBuf>,
+
     /// Workers for ops that keep no state between frames; the result is the same for any number [1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
@@ -199,6 +203,9 @@ impl Args {
         }
         if self.stats.is_some() {
             s.stats.clone_from(&self.stats);
+        }
+        if self.measures.is_some() {
+            s.measures.clone_from(&self.measures);
         }
         Ok(s)
     }

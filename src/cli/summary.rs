@@ -18,6 +18,13 @@ pub fn print(s: &Summary) {
     stages.extend(s.ops.iter().map(|o| format!("{} {:.2}", o.name, per_frame(o.seconds))));
     stages.push(format!("waiting for outputs {:.2}", per_frame(s.sink_wait_seconds)));
     say!("  ms/frame  {}; copies {}", stages.join(", "), s.copies);
+    for (name, m) in &s.measures {
+        let at = |v: f64, t: f64| format!("{} at {t:.2} s", digits(v));
+        say!("  {name}  mean {}, min {}, max {}", digits(m.mean), at(m.min, m.min_at), at(m.max, m.max_at));
+    }
+    for o in &s.ops {
+        found(&o.name, o.report.as_ref());
+    }
     for k in &s.sinks {
         let mut line = format!("  {}: {} frames", k.name, k.frames);
         if !k.audio_packets.is_empty() {
@@ -45,5 +52,41 @@ pub fn print(s: &Summary) {
     }
     if s.repaired_timestamps > 0 {
         say!("  note: {} timestamps were missing or ran backwards and were repaired", s.repaired_timestamps);
+    }
+}
+
+/// Spans that are listed; the statistics hold them all.
+const LISTED: usize = 5;
+
+/// What an op found.
+fn found(name: &str, report: Option<&serde_json::Value>) {
+    let Some(report) = report else { return };
+    if let Some(spans) = report["spans"].as_array() {
+        let seconds = |span: &serde_json::Value, key: &str| span[key].as_f64().unwrap_or(0.0);
+        let span = |s: &serde_json::Value| format!("{:.2}..{:.2} s", seconds(s, "start"), seconds(s, "end"));
+        let shown: Vec<String> = spans.iter().take(LISTED).map(span).collect();
+        match spans.len() {
+            0 => say!("  {name}  no spans found"),
+            n if n > LISTED => say!("  {name}  {n} spans: {}, {} more", shown.join(", "), n - LISTED),
+            1 => say!("  {name}  1 span: {}", shown.join("")),
+            n => say!("  {name}  {n} spans: {}", shown.join(", ")),
+        }
+    }
+    if let Some(whole) = report["whole"].as_object() {
+        let values: Vec<String> =
+            whole.iter().map(|(k, v)| format!("{k} {}", digits(v.as_f64().unwrap_or(f64::INFINITY)))).collect();
+        say!("  {name}  over all: {}", values.join(", "));
+    }
+    if let Some(note) = report["note"].as_str() {
+        say!("  {name}  {note}");
+    }
+}
+
+/// A measured value with as many digits as say something.
+fn digits(v: f64) -> String {
+    match v.abs() {
+        a if a >= 100.0 => format!("{v:.1}"),
+        a if a >= 10.0 => format!("{v:.2}"),
+        _ => format!("{v:.4}"),
     }
 }

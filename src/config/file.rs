@@ -1,4 +1,4 @@
-//! The TOML file: `[source]`, `[[op]]`, `[[sink]]`, `stats`. Errors name file, line, column, key, value and what is allowed.
+//! The TOML file: `[source]`, `[[op]]`, `[[sink]]`, `stats`, `measures`. Errors name file, line, column, key, value and what is allowed.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::{Settings, SinkSettings, SourceSettings, did_you_mean, op_text};
 use crate::failure::Failure;
 use crate::ops::{Invalid, OpSettings, ReadError};
 
-const KEYS: [&str; 5] = ["source", "op", "sink", "stats", "threads"];
+const KEYS: [&str; 6] = ["source", "op", "sink", "stats", "measures", "threads"];
 
 /// Reads and checks the file at `path`.
 pub fn read_file(path: &Path) -> Result<Settings, Failure> {
@@ -55,6 +55,7 @@ impl<'a> Reader<'a> {
                     settings.threads = Some(n);
                 }
                 "stats" => settings.stats = Some(self.table(value, "stats")?),
+                "measures" => settings.measures = Some(self.table(value, "measures")?),
                 other => {
                     let hint = did_you_mean(other, KEYS);
                     let what = format!("unknown key `{other}`{hint}; allowed here: {}", KEYS.join(", "));
@@ -166,6 +167,8 @@ pub fn print(settings: &Settings) -> Result<String, Failure> {
         #[serde(skip_serializing_if = "Option::is_none")]
         stats: &'a Option<std::path::PathBuf>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        measures: &'a Option<std::path::PathBuf>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         threads: Option<usize>,
         source: &'a SourceSettings,
         op: Vec<toml::Table>,
@@ -183,6 +186,7 @@ pub fn print(settings: &Settings) -> Result<String, Failure> {
         .collect();
     let whole = Whole {
         stats: &settings.stats,
+        measures: &settings.measures,
         threads: settings.threads,
         source: &settings.source,
         op,

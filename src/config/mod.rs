@@ -33,6 +33,8 @@ pub struct Settings {
     pub threads: Option<usize>,
     /// Where to write the statistics as JSON.
     pub stats: Option<PathBuf>,
+    /// Where to write what was measured on each frame as CSV.
+    pub measures: Option<PathBuf>,
 }
 
 /// The candidate that `word` was most likely meant to be, if one is near.

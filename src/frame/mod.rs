@@ -199,6 +199,11 @@ impl Frame {
         self.buffer.is_writable() && self.buffer.is_all_memory_writable()
     }
 
+    /// True when the decoder says that the picture is damaged. Known until an op writes the picture into another buffer.
+    pub fn is_damaged(&self) -> bool {
+        self.buffer.flags().contains(gstreamer::BufferFlags::CORRUPTED)
+    }
+
     /// Gives the frame another description of the same pixels: another frame rate or colour tag.
     pub fn respec(&mut self, spec: Arc<Spec>) {
         self.spec = spec;

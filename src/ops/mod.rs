@@ -5,6 +5,7 @@
 //! What every op can do (`region`, `when`, `enabled`, keyframes) is done around it and costs the op's file nothing.
 
 mod animation;
+mod black;
 mod blur;
 mod gaussian;
 mod brightness_contrast;
@@ -26,6 +27,12 @@ mod edges;
 mod laplacian;
 mod mask;
 mod morphology;
+mod brightness;
+mod flicker;
+mod fps;
+mod freeze_repair;
+mod frozen;
+mod noise;
 pub mod overlay;
 mod pixelate;
 mod circle;
@@ -38,6 +45,8 @@ mod line;
 mod polygon;
 mod position;
 mod rectangle;
+mod psnr;
+mod reference;
 mod region;
 mod rows;
 mod saturation;
@@ -49,6 +58,12 @@ mod text;
 mod threshold;
 mod smpte;
 mod timecode;
+mod sharpness;
+mod skip;
+mod spans;
+mod speed;
+mod ssim;
+mod trim;
 mod when;
 mod white_balance;
 
@@ -102,6 +117,19 @@ pub static ALL: &[Entry] = &[
     Entry::of::<grid::Grid>(),
     Entry::of::<histogram::Histogram>(),
     Entry::of::<compare::Compare>(),
+    Entry::of::<fps::Fps>(),
+    Entry::of::<freeze_repair::FreezeRepair>(),
+    Entry::of::<skip::Skip>(),
+    Entry::of::<speed::Speed>(),
+    Entry::of::<trim::Trim>(),
+    Entry::of::<black::Black>(),
+    Entry::of::<brightness::Brightness>(),
+    Entry::of::<flicker::Flicker>(),
+    Entry::of::<frozen::Frozen>(),
+    Entry::of::<noise::Noise>(),
+    Entry::of::<psnr::Psnr>(),
+    Entry::of::<sharpness::Sharpness>(),
+    Entry::of::<ssim::Ssim>(),
 ];
 
 /// Where an op stands in the documentation.
@@ -209,12 +237,14 @@ pub trait Op: Send {
         unreachable!("the runner calls retime() on Mode::Time ops only, which implement it")
     }
 
-    /// Called once after the last frame: what a [`Mode::Time`] op still holds goes to `out`.
+    /// Called after the last frame: what a [`Mode::Time`] op still holds goes to `out`. Frames may follow where the op has a
+    /// `when`: it then begins anew.
     fn finish(&mut self, _out: &mut Vec<Frame>) -> Result<(), OpError> {
         Ok(())
     }
 
-    /// What the op found over the whole run, for the stats file and the summary: a JSON object.
+    /// What the op found over the whole run, for the stats file and the summary: a JSON object. The summary shows its
+    /// `spans` (a list of `start` and `end` in seconds of the source) and its `note`.
     fn report(&self) -> Option<serde_json::Value> {
         None
     }
@@ -311,5 +341,15 @@ pub trait OpConfig: DeserializeOwned + Serialize + JsonSchema + fmt::Debug + Sen
     /// True when it needs [`Frame::original`].
     fn wants_original(&self) -> bool {
         false
+    }
+
+    /// True when a moment of the source is at another time in the output: audio can then not be carried through.
+    fn retimes(&self) -> bool {
+        false
+    }
+
+    /// Why a `when` makes no sense, if it makes none.
+    fn no_when(&self) -> Option<&'static str> {
+        None
     }
 }

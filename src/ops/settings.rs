@@ -24,9 +24,12 @@ pub struct Entry {
     pub behind: &'static str,
     /// JSON Schema of its own settings.
     pub schema: fn() -> schemars::Schema,
-    make: fn(ValueDeserializer<'_>) -> Result<(Arc<dyn Configured>, toml::Table), ReadError>,
+    make: fn(ValueDeserializer<'_>) -> Result<Made, ReadError>,
     remake: fn(toml::Table) -> Result<Arc<dyn Configured>, String>,
 }
+
+/// Checked settings, and the complete configuration they came from.
+type Made = (Arc<dyn Configured>, toml::Table);
 
 /// Why a table is no valid configuration of an op.
 #[derive(Debug)]
@@ -49,6 +52,10 @@ pub trait Configured: Send + Sync {
     fn stateful(&self) -> bool;
     /// See [`OpConfig::wants_original`].
     fn wants_original(&self) -> bool;
+    /// See [`OpConfig::retimes`].
+    fn retimes(&self) -> bool;
+    /// See [`OpConfig::no_when`].
+    fn no_when(&self) -> Option<&'static str>;
 }
 
 struct Of<T>(T);
@@ -68,6 +75,12 @@ impl<T: OpConfig> Configured for Of<T> {
     }
     fn wants_original(&self) -> bool {
         self.0.wants_original()
+    }
+    fn retimes(&self) -> bool {
+        self.0.retimes()
+    }
+    fn no_when(&self) -> Option<&'static str> {
+        self.0.no_when()
     }
 }
 
@@ -179,9 +192,14 @@ impl Common {
     }
 
     fn check(&self, config: &dyn Configured) -> Result<(), Invalid> {
-        match (&self.region, config.reach()) {
-            (Some(_), Reach::Never(why)) => Err(Invalid::new("region", format!("region is not possible here: {why}"))),
-            (region, Reach::Guards) => self.check_guard(region.is_some()),
+        if let (Some(_), Reach::Never(why)) = (&self.region, config.reach()) {
+            return Err(Invalid::new("region", format!("region is not possible here: {why}")));
+        }
+        if config.reach() == Reach::Guards {
+            return self.check_guard(self.region.is_some());
+        }
+        match (&self.when, config.no_when()) {
+            (Some(_), Some(why)) => Err(Invalid::new("when", format!("when is not possible here: {why}"))),
             _ => Ok(()),
         }
     }

@@ -23,6 +23,11 @@ impl When {
         let inside = |(from, to): &(Time, Option<Time>)| position >= from.0 && to.is_none_or(|t| position < t.0);
         index.is_multiple_of(self.every) && (self.spans.is_empty() || self.spans.iter().any(inside))
     }
+
+    /// True when it takes only some of the frames, whatever their time.
+    pub fn is_sparse(&self) -> bool {
+        self.every > 1
+    }
 }
 
 impl FromStr for When {

@@ -76,7 +76,7 @@ impl Link {
         let (mut stateful, mut output, mut window, mut inside) =
             (settings.config.stateful() || mode == Mode::Time, None, None, input.clone());
         if let Some(regions) = settings.common.region.as_ref().filter(|_| settings.config.reach() != Reach::Guards) {
-            match Window::of(regions, settings.config.reach(), input)? {
+            match Window::of(regions, settings.config.reach(), mode, input)? {
                 Some((spec, w)) => (inside, window) = (spec, Some(w)),
                 // Nothing of the region lies in the picture: the op has nothing to do.
                 None => return Ok(Link::nothing(settings.name, input)),
@@ -185,6 +185,8 @@ fn convert(c: &Converter, mut frame: Frame) -> Result<Frame, OpError> {
 impl Station {
     fn run(&mut self, mut frame: Frame, out: &mut Vec<Frame>, copies: &mut u64) -> Result<(), OpError> {
         if self.settings.common.when.as_ref().is_some_and(|w| !w.holds(frame.index, frame.position)) {
+            // What the op still holds comes before a frame that is none of its business.
+            self.op.finish(out)?;
             out.push(frame);
             return Ok(());
         }
@@ -291,7 +293,7 @@ impl Station {
 
 impl Window {
     /// The cut-out that `regions` need, with its form, or `None` where nothing of them lies in the picture.
-    fn of(regions: &Regions, reach: Reach, input: &Spec) -> Result<Option<(Arc<Spec>, Self)>, OpError> {
+    fn of(regions: &Regions, reach: Reach, mode: Mode, input: &Spec) -> Result<Option<(Arc<Spec>, Self)>, OpError> {
         let (width, height) = (input.info.width(), input.info.height());
         let full = Plane { channels: vec![crate::frame::Component::Y], w_sub: 0, h_sub: 0 };
         let whole = Rect::new(0, 0, width as i32, height as i32);
@@ -299,8 +301,8 @@ impl Window {
             Reach::Never(why) => return Err(OpError::Refused(format!("region is not possible here: {why}"))),
             Reach::Whole | Reach::Guards => whole,
             Reach::Near(n) => {
-                // Two more, since a subsampled plane rounds a region to its own samples.
-                let n = n as i32 + 2;
+                // Two more, since a subsampled plane rounds a region to its own samples. What is only read is what was asked for.
+                let n = if mode == Mode::Read { 0 } else { n as i32 + 2 };
                 let grown = |p: &Patch| {
                     let r = p.rect;
                     Rect::new(r.x - n, r.y - n, r.width + 2 * n, r.height + 2 * n)

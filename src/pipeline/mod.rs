@@ -85,7 +85,16 @@ fn start(settings: &Settings, control: &Control, progress: &mut dyn Progress) ->
     let formats: Vec<VideoFormat> = Layout::all_formats().collect();
     let taps = settings.sinks.iter().filter(|s| sink::takes_audio(s)).count();
     let mut opened = source::open(&settings.source, &formats, taps, control)?;
-    let facts = opened.facts;
+    let mut facts = opened.facts;
+    let retimed = settings.ops.iter().filter(|o| o.common.enabled && o.config.retimes()).map(|o| o.name);
+    if let (Some(op), false) = (retimed.into_iter().next(), opened.audio.is_empty()) {
+        // Nobody takes the packets: the tracks are read and let go.
+        opened.audio.drain(..).for_each(|t| drop(t.without_taps()));
+        facts.notices.push(format!(
+            "audio left out: op {op} moves pictures to other times and the audio would not follow (--start and --end cut \
+             both)"
+        ));
+    }
     progress.begin(&facts);
 
     let spec = match settings.source.stride {
@@ -94,6 +103,7 @@ fn start(settings: &Settings, control: &Control, progress: &mut dyn Progress) ->
     };
     let stream = Stream { name: facts.name.clone(), live: facts.live, duration: facts.duration, original: None };
     let chain = Chain::prepare(&settings.ops, &spec, &stream, settings.threads.unwrap_or(1))?;
+    let measures = Measures::new(settings.measures.as_deref(), &input)?;
     let selection = Selection::new(&settings.source, facts.origin);
     let zero = selection.zero();
     if let Some(s) = settings.source.start
@@ -150,7 +160,7 @@ fn start(settings: &Settings, control: &Control, progress: &mut dyn Progress) ->
     let alive = reader.ops_alive.clone();
     let reader = spawn("reader", move || reader.run(to_ops))?;
     let (c, k) = (counters.clone(), control.clone());
-    let ops = spawn("ops", move || process(chain, &from_reader, outlets, &c, &k, &alive))?;
+    let ops = spawn("ops", move || process(chain, measures, &from_reader, outlets, &c, &k, &alive))?;
     Ok(Running { report, counters, started, first, reader, ops, writers })
 }
 
@@ -221,6 +231,10 @@ impl Running {
         let empty = match natural && self.counters.taken.load(Ordering::Relaxed) == 0 {
             true => Err(Failure::input(format!("no frame of {} lies in the part asked for", self.report.facts.name))
                 .fix("look at --start, --end and the length of the input; nothing was written")),
+            false if natural && self.counters.processed.load(Ordering::Relaxed) == 0 => {
+                Err(Failure::input(format!("the ops left no frame of {} over", self.report.facts.name))
+                    .fix("look at the times of op trim and the length of the input; nothing was written"))
+            }
             false => Ok(()),
         };
         // What went wrong first explains the rest: ops, then outputs, then the input.
@@ -375,13 +389,13 @@ struct Processed {
 
 fn process(
     mut chain: Chain,
+    mut measures: Measures,
     frames: &Receiver<Frame>,
     mut outlets: Vec<(sink::writer::Outlet, Arc<AtomicBool>)>,
     counters: &Counters,
     control: &Control,
     alive: &AtomicBool,
 ) -> (Processed, Result<(), Failure>) {
-    let mut measures = Measures::default();
     let result = stages::run(&mut chain, frames.iter(), &mut |frame| {
         measures.add(&frame);
         let arrived = frame.arrived;
@@ -398,5 +412,6 @@ fn process(
     if result.is_err() || outlets.is_empty() {
         control.stop();
     }
-    (Processed { ops: chain.stats(), measures }, result)
+    let written = measures.close();
+    (Processed { ops: chain.stats(), measures }, result.and(written))
 }

@@ -32,6 +32,8 @@ pub use input::Input;
 
 /// What a source hands out next.
 #[derive(Debug)]
+// Almost every one is a frame, so boxing it would save nothing and cost an allocation each.
+#[allow(clippy::large_enum_variant)]
 pub enum Pull {
     /// A picture.
     Frame(Frame),

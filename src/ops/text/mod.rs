@@ -21,7 +21,7 @@ use super::overlay::{Layer, Overlay, Paint, Prepared};
 use super::smpte::{DropFrame, Smpte};
 use super::{Group, Invalid, Length, Mode, Op, OpConfig, OpError, Position, Reach, Stream};
 use crate::config::Rate as Fps;
-use crate::frame::{Color, Frame, Spec};
+use crate::frame::{Color, Frame, Meta, Spec};
 
 /// Writes text, a timecode, a frame number or a clock onto the picture.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -31,7 +31,8 @@ pub struct Text {
     /// position in the source as HH:MM:SS.mmm, `{time:%H:%M:%S}` the same by strftime (`%H %M %S %T %s`, `%L` or `%f` for
     /// milliseconds), `{timecode}` the same as a SMPTE timecode HH:MM:SS:FF, `{pts}` its timestamp in seconds, `{clock}` the local time of day when it is processed,
     /// `{clock:%F %T}` the same by strftime, `{fps}` frames per second (measured where the source does not say), `{width}`
-    /// and `{height}` of the picture in pixels. `{{` and `}}` are braces, `\n` breaks the line, `\\` is a backslash.
+    /// and `{height}` of the picture in pixels, `{measure.NAME}` what an op before this one measured (`{measure.sharpness}`;
+    /// `{measure.sharpness:.0}` without digits after the point; `?` where nothing was measured). `{{` and `}}` are braces, `\n` breaks the line, `\\` is a backslash.
     pub text: String,
     /// Where: `top-left`, `top`, `top-right`, `left`, `center`, `right`, `bottom-left`, `bottom`, `bottom-right`, or `x,y`
     /// in pixels from the left top corner or in percent of the room (`50%,50%` is centred, `100%,100%` the right bottom
@@ -235,7 +236,7 @@ impl Writer {
     }
 
     /// Makes `self.text` that of one frame.
-    fn fill_in(&mut self, frame: u64, pts: ClockTime, position: ClockTime) {
+    fn fill_in(&mut self, frame: u64, pts: ClockTime, position: ClockTime, meta: &Meta) {
         let values = Values {
             source: &self.source,
             frame,
@@ -245,6 +246,7 @@ impl Writer {
             timecode: self.timecode.as_ref(),
             width: self.geometry.width,
             height: self.geometry.height,
+            meta,
         };
         self.template.render(&values, &mut self.text);
     }
@@ -356,7 +358,7 @@ impl Op for Writer {
         self.spec = Some(input.clone());
         self.shown = None;
         // Fonts that fixed parts of the text need are looked for here, not while frames wait.
-        self.fill_in(0, ClockTime::ZERO, ClockTime::ZERO);
+        self.fill_in(0, ClockTime::ZERO, ClockTime::ZERO, &Meta::default());
         if let Some(letters) = &mut self.letters {
             letters.lay_out(&self.text, self.config.align);
         }
@@ -367,7 +369,7 @@ impl Op for Writer {
         if self.template.wants_fps() {
             self.rate.saw(frame.pts);
         }
-        self.fill_in(frame.index, frame.pts, frame.position);
+        self.fill_in(frame.index, frame.pts, frame.position, &frame.meta);
         if self.shown.as_deref() != Some(self.text.as_str()) {
             self.compose();
         }

@@ -6,6 +6,7 @@ use gstreamer::ClockTime;
 use jiff::Zoned;
 use jiff::fmt::strtime;
 
+use crate::frame::Meta;
 use crate::ops::smpte::Smpte;
 
 /// A parsed template.
@@ -24,6 +25,8 @@ enum Part {
     Fps,
     Width,
     Height,
+    /// What an op measured, with so many digits after the point.
+    Measure(String, usize),
 }
 
 /// What the fields of one frame say.
@@ -37,12 +40,13 @@ pub(super) struct Values<'a> {
     pub timecode: Option<&'a Smpte>,
     pub width: u32,
     pub height: u32,
+    pub meta: &'a Meta,
 }
 
 const ESCAPES: &[(&str, char)] = &[("{{", '{'), ("}}", '}'), (r"\n", '\n'), (r"\\", '\\')];
 const NAMES: &[&str] = &["source", "frame", "pts", "time", "clock", "timecode", "fps", "width", "height"];
 const ALLOWED: &str = "{source}, {frame}, {pts}, {time}, {time:%H:%M:%S}, {clock}, {clock:%F %T}, {timecode}, {fps}, \
-                       {width}, {height}";
+                       {width}, {height}, {measure.NAME}, {measure.NAME:.1}";
 
 impl Template {
     /// Parses `text`. `{{` and `}}` are braces, `\n` (as written) is a line break, `\\` a backslash.
@@ -113,6 +117,10 @@ impl Template {
                 },
                 Part::Width => write!(out, "{}", v.width),
                 Part::Height => write!(out, "{}", v.height),
+                Part::Measure(name, digits) => match v.meta.measurement(name) {
+                    Some(value) => write!(out, "{value:.digits$}"),
+                    None => out.write_str("?"),
+                },
             };
         }
         if out.contains(|c: char| c.is_control() && c != '\n') {
@@ -127,6 +135,19 @@ fn field(inner: &str) -> Result<Part, String> {
         Some((n, f)) => (n, Some(f)),
         None => (inner, None),
     };
+    if let Some(measure) = name.strip_prefix("measure.") {
+        let digits = match format {
+            None => Some(2),
+            Some(f) => f.strip_prefix('.').and_then(|n| n.parse().ok()).filter(|n| *n <= 9),
+        };
+        return match digits {
+            Some(digits) if !measure.is_empty() => Ok(Part::Measure(measure.to_owned(), digits)),
+            Some(_) => {
+                Err(format!("`{{{inner}}}` names no measure: {{measure.sharpness}} is the value of op sharpness"))
+            }
+            None => Err(format!("`{{{inner}}}`: the format of a measure is its digits after the point, `.0` to `.9`")),
+        };
+    }
     let part = match (name, format) {
         ("time", Some(f)) => {
             span(ClockTime::ZERO, f, &mut String::new()).map_err(|_| {
@@ -139,7 +160,9 @@ fn field(inner: &str) -> Result<Part, String> {
             Part::Clock(f.to_owned())
         }
         (name, Some(_)) if NAMES.contains(&name) => {
-            return Err(format!("`{{{inner}}}`: {{{name}}} takes no format; only {{time:…}} and {{clock:…}} do"));
+            return Err(format!(
+                "`{{{inner}}}`: {{{name}}} takes no format; only {{time:…}}, {{clock:…}} and {{measure.…}} do"
+            ));
         }
         ("source", _) => Part::Source,
         ("frame", _) => Part::Frame,
@@ -194,6 +217,8 @@ mod tests {
     use super::*;
 
     fn show(template: &str) -> String {
+        let mut meta = Meta::default();
+        meta.measured("sharpness", 123.456);
         let values = Values {
             source: "cam é.mp4",
             frame: 1234,
@@ -203,6 +228,7 @@ mod tests {
             timecode: None,
             width: 640,
             height: 360,
+            meta: &meta,
         };
         let mut out = "old".into();
         Template::parse(template).unwrap().render(&values, &mut out);
@@ -217,6 +243,7 @@ mod tests {
         assert_eq!(show("{{frame}} is {{{frame}}}"), "{frame} is {1234}");
         assert_eq!(show(r"a\nb\\n c\x"), "a\nb\\n c\\x");
         assert_eq!(show("a\r\nb\tc\0"), "a\nb    c");
+        assert_eq!(show("{measure.sharpness} {measure.sharpness:.0} {measure.noise}"), "123.46 123 ?");
         assert_eq!(show(""), "");
     }
 
@@ -238,6 +265,8 @@ mod tests {
         assert!(bad("a {frame").contains("no `}` after it"));
         assert!(bad("a } b").contains("no `{` before it"));
         assert!(bad("{frame:06}").contains("takes no format"));
+        assert!(bad("{measure.}").contains("names no measure"));
+        assert!(bad("{measure.noise:%d}").contains("digits"));
         assert!(bad("{time:%Y}").contains("%H %M %S"));
         assert!(bad("{time:%}").contains("%H %M %S"));
         assert!(bad("{clock:%!}").contains("no time format"));
