@@ -130,6 +130,12 @@ pub trait Op: Send {
         unreachable!("the runner calls retime() on Mode::Time ops only, which implement it")
     }
 
+    /// Called before a frame passes a [`Mode::Time`] op by (`when`): the frames that it holds back go to `out`, so that no frame
+    /// overtakes another.
+    fn flush(&mut self, _out: &mut Vec<Frame>) -> Result<(), OpError> {
+        Ok(())
+    }
+
     /// Called once after the last frame: what a [`Mode::Time`] op still holds goes to `out`.
     fn finish(&mut self, _out: &mut Vec<Frame>) -> Result<(), OpError> {
         Ok(())

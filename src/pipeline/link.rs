@@ -176,6 +176,9 @@ fn convert(c: &Converter, mut frame: Frame) -> Result<Frame, OpError> {
 impl Station {
     fn run(&mut self, mut frame: Frame, out: &mut Vec<Frame>, copies: &mut u64) -> Result<(), OpError> {
         if self.settings.common.when.as_ref().is_some_and(|w| !w.holds(frame.index, frame.position)) {
+            if self.mode == Mode::Time {
+                self.op.flush(out)?;
+            }
             out.push(frame);
             return Ok(());
         }
