@@ -6,12 +6,23 @@
 
 mod animation;
 mod blur;
+mod crop;
+mod extent;
+mod flip;
 pub mod overlay;
+mod pad;
+mod perspective;
 mod position;
 mod region;
+mod resize;
+mod rotate;
 mod settings;
+mod stabilize;
 mod text;
+mod undistort;
+mod warp;
 mod when;
+mod zoom;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -29,7 +40,19 @@ pub use settings::{COMMON, Common, Configured, Entry, OpSettings, ReadError};
 pub use when::When;
 
 /// Every op, in the order of the documentation.
-pub static ALL: &[Entry] = &[Entry::of::<blur::Blur>(), Entry::of::<text::Text>()];
+pub static ALL: &[Entry] = &[
+    Entry::of::<crop::Crop>(),
+    Entry::of::<flip::Flip>(),
+    Entry::of::<pad::Pad>(),
+    Entry::of::<perspective::Perspective>(),
+    Entry::of::<resize::Resize>(),
+    Entry::of::<rotate::Rotate>(),
+    Entry::of::<stabilize::Stabilize>(),
+    Entry::of::<undistort::Undistort>(),
+    Entry::of::<zoom::Zoom>(),
+    Entry::of::<blur::Blur>(),
+    Entry::of::<text::Text>(),
+];
 
 /// Where an op stands in the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
