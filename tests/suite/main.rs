@@ -7,6 +7,7 @@ mod cli;
 mod configs;
 mod errors;
 mod fidelity;
+mod geometry;
 mod inputs;
 mod ops;
 mod outputs;
