@@ -16,7 +16,7 @@ pub use file::{print, read_file, read_str};
 pub use op_text::read_op;
 pub use sink::{IMAGE_EXTENSIONS, Policy, SinkKind, SinkSettings};
 pub use source::{Interlaced, RtspTransport, SourceSettings};
-pub use values::{Rate, Size, Time};
+pub use values::{Aspect, Rate, Size, Time};
 
 use crate::ops::OpSettings;
 

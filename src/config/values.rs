@@ -109,6 +109,40 @@ impl fmt::Display for Rate {
     }
 }
 
+/// Width to height: `16:9`, `16/9`, `1.85`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Aspect {
+    /// Width.
+    pub width: f64,
+    /// Height.
+    pub height: f64,
+}
+
+impl Aspect {
+    /// Width divided by height.
+    pub fn ratio(self) -> f64 {
+        self.width / self.height
+    }
+}
+
+impl FromStr for Aspect {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        let bad = || format!("`{s}` is no aspect ratio: give 16:9, 16/9 or 1.85, between 1:100 and 100:1");
+        let (w, h) = s.split_once([':', '/']).unwrap_or((s, "1"));
+        let number = |t: &str| t.trim().parse::<f64>().ok().filter(|v| *v > 0.0 && *v < 1e6);
+        let (width, height) = (number(w).ok_or_else(bad)?, number(h).ok_or_else(bad)?);
+        let aspect = Aspect { width, height };
+        if (0.01..=100.0).contains(&aspect.ratio()) { Ok(aspect) } else { Err(bad()) }
+    }
+}
+
+impl fmt::Display for Aspect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.width, self.height)
+    }
+}
+
 /// A TOML number or text, taken as text: `fps = 30` and `fps = "30000/1001"` are both fine.
 struct Loose(String);
 
@@ -160,6 +194,7 @@ macro_rules! as_text {
 as_text!(
     Time: "seconds, or 1:30, 1:02:03.25, 90s, 2m, 500ms",
     Size: "WIDTHxHEIGHT in pixels",
+    Aspect: "width to height: 16:9, 16/9 or 1.85",
     Rate: "frames per second: 30, 30000/1001, 29.97"
 );
 
@@ -175,6 +210,15 @@ mod tests {
         assert_eq!((ns("2m"), ns("500ms"), ns("0")), (Ok(120_000_000_000), Ok(500_000_000), Ok(0)));
         for bad in ["", "-1", "1:75", "x", "1:2:3:4", "nan", "inf", "1e99"] {
             assert!(ns(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn reads_aspect_ratios() {
+        assert_eq!("16:9".parse(), Ok(Aspect { width: 16.0, height: 9.0 }));
+        assert_eq!("1.85".parse::<Aspect>().map(|a| a.to_string()), Ok("1.85:1".into()));
+        for bad in ["0:1", "1:0", "-4:3", "nan", "1:2:3", "1000"] {
+            assert!(bad.parse::<Aspect>().is_err(), "{bad}");
         }
     }
 

@@ -7,65 +7,76 @@
 mod animation;
 mod black;
 mod blur;
-mod gaussian;
+mod brightness;
 mod brightness_contrast;
+mod channels;
+mod circle;
 mod clahe;
 mod colormap;
+mod compare;
+mod crop;
 mod cube;
-mod equalize;
-mod gamma;
-mod gray;
-mod invert;
-mod gradient;
-mod levels;
-mod luma;
-mod lut;
-mod matrix;
-mod channels;
 mod denoise;
+mod drawing;
 mod edges;
-mod laplacian;
-mod mask;
-mod morphology;
-mod brightness;
+mod equalize;
+mod extent;
 mod flicker;
+mod flip;
 mod fps;
 mod freeze_repair;
 mod frozen;
-mod noise;
-pub mod overlay;
-mod pixelate;
-mod circle;
-mod compare;
-mod drawing;
+mod gamma;
+mod gaussian;
+mod gradient;
+mod gray;
 mod grid;
 mod histogram;
 mod image;
+mod invert;
+mod laplacian;
+mod levels;
 mod line;
+mod luma;
+mod lut;
+mod mask;
+mod matrix;
+mod morphology;
+mod noise;
+pub mod overlay;
+mod pad;
+mod perspective;
+mod pixelate;
 mod polygon;
 mod position;
-mod rectangle;
 mod psnr;
+mod rectangle;
 mod reference;
 mod region;
+mod resize;
+mod rotate;
 mod rows;
-mod saturation;
 mod sample;
+mod saturation;
 mod settings;
 mod sharpen;
-mod sobel;
-mod text;
-mod threshold;
-mod smpte;
-mod timecode;
 mod sharpness;
 mod skip;
+mod smpte;
+mod sobel;
 mod spans;
 mod speed;
 mod ssim;
+mod stabilize;
+mod text;
+mod threshold;
+mod timecode;
 mod trim;
+mod undistort;
+mod warp;
 mod when;
 mod white_balance;
+mod zoom;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -84,30 +95,39 @@ pub use when::When;
 
 /// Every op, in the order of the documentation.
 pub static ALL: &[Entry] = &[
-    Entry::of::<brightness_contrast::BrightnessContrast>(),
-    Entry::of::<clahe::Clahe>(),
-    Entry::of::<colormap::Colormap>(),
-    Entry::of::<equalize::Equalize>(),
-    Entry::of::<gamma::Gamma>(),
+    // Geometry.
+    Entry::of::<resize::Resize>(),
+    Entry::of::<crop::Crop>(),
+    Entry::of::<pad::Pad>(),
+    Entry::of::<rotate::Rotate>(),
+    Entry::of::<flip::Flip>(),
+    Entry::of::<perspective::Perspective>(),
+    Entry::of::<undistort::Undistort>(),
+    Entry::of::<zoom::Zoom>(),
+    Entry::of::<stabilize::Stabilize>(),
+    // Tone and colour.
     Entry::of::<gray::Gray>(),
-    Entry::of::<invert::Invert>(),
-    Entry::of::<lut::Lut>(),
+    Entry::of::<brightness_contrast::BrightnessContrast>(),
+    Entry::of::<gamma::Gamma>(),
     Entry::of::<saturation::Saturation>(),
-    Entry::of::<threshold::Threshold>(),
     Entry::of::<white_balance::WhiteBalance>(),
-    Entry::of::<blur::Blur>(),
-    Entry::of::<text::Text>(),
+    Entry::of::<equalize::Equalize>(),
+    Entry::of::<clahe::Clahe>(),
+    Entry::of::<invert::Invert>(),
+    Entry::of::<colormap::Colormap>(),
+    Entry::of::<lut::Lut>(),
+    Entry::of::<threshold::Threshold>(),
     // Detail.
+    Entry::of::<blur::Blur>(),
+    Entry::of::<sharpen::Sharpen>(),
     Entry::of::<denoise::Denoise>(),
     Entry::of::<edges::Edges>(),
+    Entry::of::<sobel::Sobel>(),
     Entry::of::<laplacian::Laplacian>(),
     Entry::of::<morphology::Morphology>(),
     Entry::of::<pixelate::Pixelate>(),
-    Entry::of::<sharpen::Sharpen>(),
-    Entry::of::<sobel::Sobel>(),
     // Drawing.
-    // Masking.
-    Entry::of::<mask::Mask>(),
+    Entry::of::<text::Text>(),
     Entry::of::<timecode::Timecode>(),
     Entry::of::<image::Image>(),
     Entry::of::<rectangle::Rectangle>(),
@@ -117,18 +137,22 @@ pub static ALL: &[Entry] = &[
     Entry::of::<grid::Grid>(),
     Entry::of::<histogram::Histogram>(),
     Entry::of::<compare::Compare>(),
+    // Masking.
+    Entry::of::<mask::Mask>(),
+    // Time.
     Entry::of::<fps::Fps>(),
-    Entry::of::<freeze_repair::FreezeRepair>(),
-    Entry::of::<skip::Skip>(),
     Entry::of::<speed::Speed>(),
+    Entry::of::<skip::Skip>(),
     Entry::of::<trim::Trim>(),
-    Entry::of::<black::Black>(),
-    Entry::of::<brightness::Brightness>(),
-    Entry::of::<flicker::Flicker>(),
-    Entry::of::<frozen::Frozen>(),
-    Entry::of::<noise::Noise>(),
-    Entry::of::<psnr::Psnr>(),
+    Entry::of::<freeze_repair::FreezeRepair>(),
+    // Measure.
     Entry::of::<sharpness::Sharpness>(),
+    Entry::of::<brightness::Brightness>(),
+    Entry::of::<noise::Noise>(),
+    Entry::of::<black::Black>(),
+    Entry::of::<frozen::Frozen>(),
+    Entry::of::<flicker::Flicker>(),
+    Entry::of::<psnr::Psnr>(),
     Entry::of::<ssim::Ssim>(),
 ];
 
@@ -239,6 +263,13 @@ pub trait Op: Send {
 
     /// Called after the last frame: what a [`Mode::Time`] op still holds goes to `out`. Frames may follow where the op has a
     /// `when`: it then begins anew.
+    /// Called before a frame passes a [`Mode::Time`] op by (`when`): the frames that it holds back go to `out`, so that no frame
+    /// overtakes another.
+    fn flush(&mut self, out: &mut Vec<Frame>) -> Result<(), OpError> {
+        self.finish(out)
+    }
+
+    /// Called once after the last frame: what a [`Mode::Time`] op still holds goes to `out`.
     fn finish(&mut self, _out: &mut Vec<Frame>) -> Result<(), OpError> {
         Ok(())
     }

@@ -186,7 +186,7 @@ impl Station {
     fn run(&mut self, mut frame: Frame, out: &mut Vec<Frame>, copies: &mut u64) -> Result<(), OpError> {
         if self.settings.common.when.as_ref().is_some_and(|w| !w.holds(frame.index, frame.position)) {
             // What the op still holds comes before a frame that is none of its business.
-            self.op.finish(out)?;
+            self.op.flush(out)?;
             out.push(frame);
             return Ok(());
         }

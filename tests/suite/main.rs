@@ -9,6 +9,7 @@ mod detail;
 mod drawing;
 mod errors;
 mod fidelity;
+mod geometry;
 mod inputs;
 mod mp4;
 mod measures;

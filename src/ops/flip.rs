@@ -1,0 +1,77 @@
+//! Mirrors the picture.
+
+use std::sync::Arc;
+
+use opencv::core;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Stream};
+use crate::frame::{Frame, Spec};
+
+/// Mirrors the picture: left to right, top to bottom, or both.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Flip {
+    /// `horizontal` (left becomes right), `vertical` (top becomes bottom) or `both` (half a turn). With a `region` it shows
+    /// its part of the mirrored picture.
+    pub direction: Direction,
+}
+
+/// What changes sides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    #[default]
+    /// Left and right.
+    Horizontal,
+    /// Top and bottom.
+    Vertical,
+    /// Both.
+    Both,
+}
+
+impl OpConfig for Flip {
+    const NAME: &'static str = "flip";
+    const GROUP: Group = Group::Geometry;
+    const EXAMPLE: &'static str = "flip:direction=horizontal";
+    const BEHIND: &'static str = "cv::flip";
+
+    fn check(&self) -> Result<(), Invalid> {
+        Ok(())
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Whole
+    }
+
+    fn build(&self) -> Box<dyn Op> {
+        // OpenCV's code names the axis that stays.
+        Box::new(Flipping(match self.direction {
+            Direction::Horizontal => 1,
+            Direction::Vertical => 0,
+            Direction::Both => -1,
+        }))
+    }
+}
+
+struct Flipping(i32);
+
+impl Op for Flipping {
+    fn mode(&self) -> Mode {
+        Mode::Transform
+    }
+
+    fn prepare(&mut self, input: &Arc<Spec>, _: &Stream) -> Result<Arc<Spec>, OpError> {
+        Ok(input.clone())
+    }
+
+    fn transform(&mut self, from: &Frame, to: &mut Frame) -> Result<(), OpError> {
+        let (src, mut dst) = (from.planes()?, to.planes_mut()?);
+        for i in 0..src.len() {
+            let from = src.mat(i)?;
+            dst.edit(i, |to| core::flip(&from, to, self.0).map_err(OpError::from))?;
+        }
+        Ok(())
+    }
+}
