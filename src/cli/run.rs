@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 
 use super::progress::Terminal;
-use crate::config::{self, Interlaced, Policy, Rate, RtspTransport, Settings, SinkKind, SinkSettings, Size, Time};
+use crate::config::{self, Interlaced, Policy, Rate, RtspTransport, Settings, SinkKind, Size, Time};
 use crate::control::Control;
 use crate::failure::Failure;
 use crate::pipeline;
@@ -31,6 +31,11 @@ pub struct Args {
     /// Configuration file; what is given on the command line is added to it or replaces it
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+
+    /// Set one key of the configuration: op.0.size=15, op.blur.size=15 (where there is one blur), source.fps=30,
+    /// sink.0.quality=20, vars.NAME=TEXT, regions.NAME=REGION; may be given several times
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
 
     /// Replace output files that exist
     #[arg(long)]
@@ -147,14 +152,14 @@ Exit codes: 0 done, 1 failed while running, 2 wrong command line or configuratio
 impl Args {
     /// The finished settings: configuration file first, then the command line.
     pub fn settings(&self) -> Result<Settings, Failure> {
-        let mut s = match &self.config {
-            Some(path) => config::read_file(path)?,
-            None => Settings::default(),
-        };
+        let mut s = config::read(&config::Given {
+            file: self.config.as_deref(),
+            input: self.input.as_deref(),
+            outputs: &self.output,
+            ops: &self.op,
+            set: &self.set,
+        })?;
         let source = &mut s.source;
-        if let Some(input) = &self.input {
-            source.uri.clone_from(input);
-        }
         let a = &self.source;
         macro_rules! take {
             ($($field:ident),*) => {$( if let Some(v) = &a.$field { source.$field = v.clone().into(); } )*};
@@ -168,12 +173,6 @@ impl Args {
                 .fix("framewright run INPUT -o OUTPUT, as in: framewright run traffic.mp4 -o out.mp4"));
         }
         source.check().map_err(|i| Failure::usage(i.message))?;
-        for op in &self.op {
-            s.ops.push(config::read_op(op)?);
-        }
-        if !self.output.is_empty() {
-            s.sinks = self.output.iter().map(|o| SinkSettings::from_text(o)).collect();
-        }
         if s.sinks.is_empty() {
             return Err(Failure::usage("no output").fix("-o FILE, -o display, or -o null to measure or analyse only"));
         }

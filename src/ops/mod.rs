@@ -26,6 +26,7 @@ use crate::frame::{Frame, FrameError, Layout, Spec};
 pub use position::Position;
 pub use region::{Length, Patch, Region, Regions};
 pub use settings::{COMMON, Common, Configured, Entry, OpSettings, ReadError};
+pub use text::FIELDS as TEXT_FIELDS;
 pub use when::When;
 
 /// Every op, in the order of the documentation.

@@ -11,4 +11,5 @@ mod inputs;
 mod ops;
 mod outputs;
 mod registry;
+mod settings;
 mod stopping;
