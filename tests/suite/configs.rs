@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::common::*;
 use crate::fw;
 
-fn configs() -> Vec<PathBuf> {
+pub fn configs() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
     let mut out: Vec<_> = entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "toml")).collect();

@@ -1,4 +1,4 @@
-//! What is above single settings: includes, variables, named regions and `--set`.
+//! What is above single settings: includes, variables, named regions, `--set` and the schema.
 
 use std::path::{Path, PathBuf};
 
@@ -231,5 +231,67 @@ fn set_replaces_anything() {
     ] {
         fw!["check", &path, "--set", set].fails(2).says(wanted);
         fw!["run", "-c", &path, "--set", set].within(dir.path()).fails(2).says(wanted);
+    }
+}
+
+fn schema() -> jsonschema::Validator {
+    let printed = fw!["schema"].ok().stdout;
+    jsonschema::validator_for(&serde_json::from_str(&printed).expect("JSON")).expect("a schema")
+}
+
+/// What an editor makes of a file.
+fn mistakes(schema: &jsonschema::Validator, text: &str) -> Vec<String> {
+    let table: toml::Table = text.parse().expect("TOML");
+    let value = serde_json::to_value(table).expect("JSON");
+    schema.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path())).collect()
+}
+
+#[test]
+fn the_schema_holds_for_every_configuration_and_example() {
+    let schema = schema();
+    for path in crate::configs::configs() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(mistakes(&schema, &text), [""; 0], "{}", path.display());
+        let printed = fw!["check", &path, "--print"].ok().stdout;
+        assert_eq!(mistakes(&schema, &printed), [""; 0], "{} in full", path.display());
+    }
+    for e in framewright::ops::ALL {
+        let op = framewright::config::read_op(e.example).expect(e.example);
+        let text = format!("[[op]]\ntype = \"{}\"\n{}", e.name, op.effective);
+        assert_eq!(mistakes(&schema, &text), [""; 0], "{}", e.example);
+    }
+}
+
+#[test]
+fn the_schema_and_the_reader_take_and_refuse_the_same() {
+    let schema = schema();
+    let dir = temp();
+    let path = dir.path().join("c.toml");
+    let rest = format!("{SOURCE}{SINK}");
+    for good in [
+        "[vars]\nn = 9\n[regions.a]\nrectangle = [1, 2, 3, 4]\n[[op]]\ntype = \"blur\"\nsize = \"{n}\"\nregion = [\"a\", [1, 2, 3, 4]]\n",
+        "[[op]]\ntype = \"blur\"\nsize = [[\"0s\", 1], [2, 9]]\nwhen = \"1s..2s\"\nenabled = \"${FW_TEST_NONE:-true}\"\n",
+        "threads = 2\n[regions]\na = \"1,2,3,4\"\nb = [[1, 2], [3, 4], [5, 6]]\n[[op]]\ntype = \"text\"\ntext = \"x\"\nmargin = \"1%\"\nsize = 9\n",
+    ] {
+        std::fs::write(&path, format!("{good}{rest}")).unwrap();
+        assert_eq!(mistakes(&schema, &format!("{good}{rest}")), [""; 0], "{good}");
+        fw!["check", &path].ok();
+    }
+    for bad in [
+        "[[op]]\ntype = \"blur\"\nsiez = 3\n",
+        "[[op]]\ntype = \"blur\"\nsize = 900\n",
+        "[[op]]\ntype = \"blur\"\nmethod = \"gausian\"\n",
+        "[[op]]\ntype = \"blurr\"\n",
+        "[[op]]\nsize = 3\n",
+        "[[op]]\ntype = \"text\"\ntext = 3\n",
+        "[vars]\ntime = 3\n",
+        "[regions.a]\nrectangel = \"1,2,3,4\"\n",
+        "threads = 0\n",
+        "thread = 1\n",
+        "include = \"base.toml\"\n",
+    ] {
+        std::fs::write(&path, format!("{bad}{rest}")).unwrap();
+        assert!(!mistakes(&schema, &format!("{bad}{rest}")).is_empty(), "the schema takes {bad}");
+        fw!["check", &path].fails(2);
     }
 }
