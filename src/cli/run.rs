@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::pipeline;
 
 /// Runs the ops on every frame of an input and writes the result.
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// A file, a URI (http, https, rtsp, rtsps), - for stdin, frames/%05d.png or a glob of pictures,
@@ -37,6 +37,10 @@ pub struct Args {
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
 
+    /// Watch the configuration file and what it includes: edits change the ops while it runs
+    #[arg(long, requires = "config")]
+    pub watch: bool,
+
     /// Replace output files that exist
     #[arg(long)]
     pub overwrite: bool,
@@ -56,7 +60,7 @@ pub struct Args {
     encoding: EncodingArgs,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Input")]
 struct SourceArgs {
     /// Leave out everything before this time (12.5, 1:30, 1:02:03.25, 90s)
@@ -106,7 +110,7 @@ struct SourceArgs {
     timeout: Option<Time>,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Output")]
 struct EncodingArgs {
     /// x264, x265, openh264, vp8, vp9, av1, mjpeg, mpeg4, ffv1, prores, hardware, or a GStreamer element
@@ -216,7 +220,11 @@ pub fn run(args: &Args, quiet: bool, control: &Control) -> Result<(), Failure> {
     let settings = args.settings()?;
     crate::gst::init()?;
     let mut terminal = Terminal::new(quiet);
-    let (summary, mut result) = pipeline::run(&settings, control, &mut terminal);
+    let reread: Option<pipeline::watch::Reread> = args.watch.then(|| {
+        let args = args.clone();
+        Box::new(move || args.settings()) as _
+    });
+    let (summary, mut result) = pipeline::run(&settings, control, &mut terminal, reread);
     if let Some(summary) = summary {
         if !quiet {
             super::summary::print(&summary);

@@ -13,3 +13,4 @@ mod outputs;
 mod registry;
 mod settings;
 mod stopping;
+mod watch;
