@@ -295,3 +295,26 @@ fn the_schema_and_the_reader_take_and_refuse_the_same() {
         fw!["check", &path].fails(2);
     }
 }
+
+#[test]
+fn what_the_documentation_shows_is_right() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let schema = schema();
+    let dir = temp();
+    let mut shown = 0;
+    for block in page.split("```toml\n").skip(1) {
+        let text = block.split("```").next().unwrap();
+        let name = text.lines().next().and_then(|l| l.strip_prefix("# ")).unwrap_or("block.toml");
+        let table: toml::Table = text.parse().expect(text);
+        let whole = table.contains_key("include");
+        let source = if table.contains_key("source") || whole { "" } else { SOURCE };
+        let sink = if table.contains_key("sink") || whole { "" } else { SINK };
+        assert_eq!(mistakes(&schema, text), [""; 0], "{text}");
+        let path = write(dir.path(), name, &format!("{text}{source}{sink}"));
+        let words = if name == "base.toml" { "--set source.uri=test:smpte" } else { "" };
+        fw!["check", &path].words(words).ok();
+        shown += 1;
+    }
+    assert!(shown >= 7, "{shown} examples");
+}
