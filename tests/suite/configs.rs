@@ -30,6 +30,8 @@ fn every_configuration_runs() {
         let out = dir.path().join("out.mkv");
         // Where the examples write, as scripts/demo has it.
         std::fs::create_dir(dir.path().join("demo")).expect("a folder");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        std::os::unix::fs::symlink(folder, dir.path().join("config")).expect("a link to config/assets");
         let run = fw!["run", "generate:scene", "-c", &path, "-o", &out].words("--frames 20 --size 320x240 --fps 10");
         let run = run.within(dir.path()).end();
         assert_eq!(run.code, 0, "{}:\n{}", path.display(), run.stderr);
