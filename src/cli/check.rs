@@ -11,6 +11,9 @@ use crate::source::Input;
 pub struct Args {
     /// The TOML file
     pub config: PathBuf,
+    /// Set one key, as for run: op.0.size=15, source.fps=30, sink.0.quality=20, vars.NAME=TEXT; may be given several times
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
     /// Print the complete effective configuration
     #[arg(long)]
     pub print: bool,
@@ -18,7 +21,7 @@ pub struct Args {
 
 /// Opens nothing but the configuration and what it names.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let settings = config::read_file(&args.config)?;
+    let settings = config::read(&config::Given { file: Some(&args.config), set: &args.set, ..Default::default() })?;
     let name = args.config.display();
     if settings.source.uri.is_empty() {
         return Err(Failure::usage(format!("{name}: there is no [source] with a uri")));

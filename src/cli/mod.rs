@@ -8,6 +8,7 @@ mod ops;
 pub mod probe;
 mod progress;
 mod run;
+mod schema;
 mod summary;
 
 use std::io::Write;
@@ -41,6 +42,7 @@ enum Command {
     Ops(ops::Args),
     Doctor(doctor::Args),
     Check(check::Args),
+    Schema(schema::Args),
     Completions(completions::Args),
 }
 
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => listen(&control).and_then(|()| run::run(args, cli.quiet, &control)),
         Command::Ops(args) => ops::run(args),
         Command::Check(args) => check::run(args),
+        Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Probe(args) => crate::gst::init().and_then(|()| probe::run(args.clone())),
         Command::Devices(args) => crate::gst::init().and_then(|()| devices::run(args.clone())),

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 
 use super::progress::Terminal;
-use crate::config::{self, Interlaced, Policy, Rate, RtspTransport, Settings, SinkKind, SinkSettings, Size, Time};
+use crate::config::{self, Interlaced, Policy, Rate, RtspTransport, Settings, SinkKind, Size, Time};
 use crate::control::Control;
 use crate::failure::Failure;
 use crate::pipeline;
 
 /// Runs the ops on every frame of an input and writes the result.
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// A file, a URI (http, https, rtsp, rtsps), - for stdin, frames/%05d.png or a glob of pictures,
@@ -31,6 +31,15 @@ pub struct Args {
     /// Configuration file; what is given on the command line is added to it or replaces it
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+
+    /// Set one key of the configuration: op.0.size=15, op.blur.size=15 (where there is one blur), source.fps=30,
+    /// sink.0.quality=20, vars.NAME=TEXT, regions.NAME=REGION; may be given several times
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+
+    /// Watch the configuration file and what it includes: edits change the ops while it runs
+    #[arg(long, requires = "config")]
+    pub watch: bool,
 
     /// Replace output files that exist
     #[arg(long)]
@@ -55,7 +64,7 @@ pub struct Args {
     encoding: EncodingArgs,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Input")]
 struct SourceArgs {
     /// Leave out everything before this time (12.5, 1:30, 1:02:03.25, 90s)
@@ -105,7 +114,7 @@ struct SourceArgs {
     timeout: Option<Time>,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Output")]
 struct EncodingArgs {
     /// x264, x265, openh264, vp8, vp9, av1, mjpeg, mpeg4, ffv1, prores, hardware, or a GStreamer element
@@ -151,14 +160,14 @@ Exit codes: 0 done, 1 failed while running, 2 wrong command line or configuratio
 impl Args {
     /// The finished settings: configuration file first, then the command line.
     pub fn settings(&self) -> Result<Settings, Failure> {
-        let mut s = match &self.config {
-            Some(path) => config::read_file(path)?,
-            None => Settings::default(),
-        };
+        let mut s = config::read(&config::Given {
+            file: self.config.as_deref(),
+            input: self.input.as_deref(),
+            outputs: &self.output,
+            ops: &self.op,
+            set: &self.set,
+        })?;
         let source = &mut s.source;
-        if let Some(input) = &self.input {
-            source.uri.clone_from(input);
-        }
         let a = &self.source;
         macro_rules! take {
             ($($field:ident),*) => {$( if let Some(v) = &a.$field { source.$field = v.clone().into(); } )*};
@@ -172,12 +181,6 @@ impl Args {
                 .fix("framewright run INPUT -o OUTPUT, as in: framewright run traffic.mp4 -o out.mp4"));
         }
         source.check().map_err(|i| Failure::usage(i.message))?;
-        for op in &self.op {
-            s.ops.push(config::read_op(op)?);
-        }
-        if !self.output.is_empty() {
-            s.sinks = self.output.iter().map(|o| SinkSettings::from_text(o)).collect();
-        }
         if s.sinks.is_empty() {
             return Err(Failure::usage("no output").fix("-o FILE, -o display, or -o null to measure or analyse only"));
         }
@@ -224,7 +227,11 @@ pub fn run(args: &Args, quiet: bool, control: &Control) -> Result<(), Failure> {
     let settings = args.settings()?;
     crate::gst::init()?;
     let mut terminal = Terminal::new(quiet);
-    let (summary, mut result) = pipeline::run(&settings, control, &mut terminal);
+    let reread: Option<pipeline::watch::Reread> = args.watch.then(|| {
+        let args = args.clone();
+        Box::new(move || args.settings()) as _
+    });
+    let (summary, mut result) = pipeline::run(&settings, control, &mut terminal, reread);
     if let Some(summary) = summary {
         if !quiet {
             super::summary::print(&summary);

@@ -1,19 +1,27 @@
 //! What the user wrote → checked settings.
 //!
-//! Parsing opens nothing but the configuration file; checking opens nothing; running gets finished [`Settings`]. The command
+//! Parsing opens nothing but the configuration file and what it includes; checking opens nothing; running gets finished [`Settings`]. The command
 //! line is shorthand for the same model: both ways end in the same structs and the same checks.
 
 mod file;
+mod include;
 mod op_text;
+mod read;
+mod regions;
+mod schema;
+mod set;
 mod sink;
 mod source;
+mod texts;
 mod values;
+mod vars;
 
 use std::path::PathBuf;
 
 pub use crate::ops::Invalid;
-pub use file::{print, read_file, read_str};
-pub use op_text::read_op;
+pub use file::print;
+pub use read::{Given, read, read_file, read_op};
+pub use schema::schema;
 pub use sink::{IMAGE_EXTENSIONS, Policy, SinkKind, SinkSettings};
 pub use source::{Interlaced, RtspTransport, SourceSettings};
 pub use values::{Aspect, Rate, Size, Time};
@@ -35,6 +43,8 @@ pub struct Settings {
     pub stats: Option<PathBuf>,
     /// Where to write what was measured on each frame as CSV.
     pub measures: Option<PathBuf>,
+    /// The configuration file and what it includes.
+    pub files: Vec<PathBuf>,
 }
 
 /// The candidate that `word` was most likely meant to be, if one is near.

@@ -1,14 +1,15 @@
 //! `--op NAME:key=value,key=value` as a table.
 
-use toml::de::{DeTable, ValueDeserializer};
+use toml::Spanned;
+use toml::de::DeTable;
 
 use super::did_you_mean;
-use super::file::explain;
+use super::texts::{Kind, Texts, as_toml};
 use crate::failure::Failure;
-use crate::ops::{ALL, Entry, OpSettings, ReadError};
+use crate::ops::{ALL, Entry};
 
-/// Reads one `--op` argument. A comma ends a value only where `key=` follows, so that texts may hold commas.
-pub fn read_op(text: &str) -> Result<OpSettings, Failure> {
+/// One `--op` argument as a table. A comma ends a value only where `key=` follows, so that texts may hold commas.
+pub fn table<'t>(texts: &'t Texts, text: &str) -> Result<Spanned<DeTable<'t>>, Failure> {
     let (name, rest) = text.split_once(':').unwrap_or((text, ""));
     let name = name.trim();
     let entry = find(name).map_err(|why| Failure::usage(format!("--op {text}: {why}")))?;
@@ -16,27 +17,11 @@ pub fn read_op(text: &str) -> Result<OpSettings, Failure> {
         Failure::usage(format!("--op {text}: {why}"))
             .fix(format!("the form is NAME:key=value,key=value, as in --op '{}'", entry.example))
     })?;
-    // Values are read as TOML where they are TOML, else as text. Where that gives the wrong type (text=2024), the key is
-    // tried once more as text.
-    let mut quoted = vec![false; pairs.len()];
-    loop {
-        let (table, starts) = as_toml(&pairs, &quoted);
-        let parsed = DeTable::parse(&table).map_err(|e| Failure::usage(format!("--op {text}: {}", e.message())))?;
-        match entry.read(parsed) {
-            Ok(op) => return Ok(op),
-            Err(ReadError::Invalid(i)) => return Err(Failure::usage(format!("--op {text}: {}", i.message))),
-            Err(ReadError::Toml(e)) => {
-                let key = e.span().and_then(|s| starts.iter().rposition(|&at| at <= s.start));
-                match key {
-                    Some(k) if !quoted[k] && e.message().contains("expected a string") => quoted[k] = true,
-                    _ => {
-                        let failure = Failure::usage(format!("--op {text}: {}", explain(e.message())));
-                        return Err(failure.fix(format!("`framewright ops {name}` lists the keys")));
-                    }
-                }
-            }
-        }
+    let mut lines = format!("type = \"{name}\"\n");
+    for (key, value) in pairs {
+        lines += &format!("{key} = {}\n", as_toml(value));
     }
+    texts.table(&format!("--op {text}"), lines, Kind::Typed)
 }
 
 /// The registry's entry, or why there is none.
@@ -74,22 +59,10 @@ fn key_of(piece: &str) -> Option<&str> {
     fine.then_some(key)
 }
 
-/// The pairs as lines of TOML, and where each pair starts in them.
-fn as_toml(pairs: &[(&str, &str)], quoted: &[bool]) -> (String, Vec<usize>) {
-    let mut out = String::new();
-    let mut starts = Vec::new();
-    for ((key, value), quote) in pairs.iter().zip(quoted) {
-        starts.push(out.len());
-        let plain = !quote && !value.trim().is_empty() && ValueDeserializer::parse(value).is_ok();
-        let value = if plain { (*value).to_owned() } else { toml::Value::String((*value).to_owned()).to_string() };
-        out.push_str(&format!("{key} = {value}\n"));
-    }
-    (out, starts)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::read_op;
 
     #[test]
     fn splits_at_keys_only() {

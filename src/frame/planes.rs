@@ -153,15 +153,6 @@ impl<'a> PlanesMut<'a> {
         data.get_mut(start..start + g.row_bytes).ok_or(FrameError::NoPlane(i))
     }
 
-    /// All bytes of plane `i`, padding included, and how many there are from one row to the next.
-    pub fn bytes_mut(&mut self, i: usize) -> Result<(&mut [u8], usize), FrameError> {
-        let layout = self.layout;
-        let (stride, width, height) = (self.frame.plane_stride()[i] as usize, self.frame.width(), self.frame.height());
-        let data = self.frame.plane_data_mut(i as u32).map_err(|_| FrameError::NoPlane(i))?;
-        let g = Geometry::new(layout, i, stride, width, height, data.len())?;
-        Ok((data, g.step))
-    }
-
     /// Copies every plane of `src`, which has the same format and size.
     pub fn copy_from(&mut self, src: &Planes<'_>) -> Result<(), FrameError> {
         for i in 0..self.len() {

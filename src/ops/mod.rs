@@ -91,6 +91,7 @@ use crate::frame::{Frame, FrameError, Layout, Spec};
 pub use position::Position;
 pub use region::{Length, Patch, Region, Regions};
 pub use settings::{COMMON, Common, Configured, Entry, OpSettings, ReadError};
+pub use text::FIELDS as TEXT_FIELDS;
 pub use when::When;
 
 /// Every op, in the order of the documentation.
@@ -261,10 +262,8 @@ pub trait Op: Send {
         unreachable!("the runner calls retime() on Mode::Time ops only, which implement it")
     }
 
-    /// Called after the last frame: what a [`Mode::Time`] op still holds goes to `out`. Frames may follow where the op has a
-    /// `when`: it then begins anew.
     /// Called before a frame passes a [`Mode::Time`] op by (`when`): the frames that it holds back go to `out`, so that no frame
-    /// overtakes another.
+    /// overtakes another. Frames may follow: an op without anything better begins anew.
     fn flush(&mut self, out: &mut Vec<Frame>) -> Result<(), OpError> {
         self.finish(out)
     }

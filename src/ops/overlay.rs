@@ -125,9 +125,9 @@ impl Prepared {
     pub fn blend(&self, frame: &mut Frame) -> Result<(), FrameError> {
         let mut planes = frame.planes_mut()?;
         for (i, spans) in self.planes.iter().enumerate().filter(|(_, s)| !s.is_empty()) {
-            let (bytes, step) = planes.bytes_mut(i)?;
+            let plane = planes.bytes_mut(i)?;
             // A frame of another size than the one that was prepared for has no such place.
-            spans.blend(bytes, step).ok_or(FrameError::NoPlane(i))?;
+            spans.blend(plane.data, plane.stride).ok_or(FrameError::NoPlane(i))?;
         }
         Ok(())
     }

@@ -24,12 +24,14 @@ pub struct Entry {
     pub behind: &'static str,
     /// JSON Schema of its own settings.
     pub schema: fn() -> schemars::Schema,
-    make: fn(ValueDeserializer<'_>) -> Result<Made, ReadError>,
+    /// The same as a part of a larger schema.
+    pub subschema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
+    make: fn(ValueDeserializer<'_>) -> Made,
     remake: fn(toml::Table) -> Result<Arc<dyn Configured>, String>,
 }
 
-/// Checked settings, and the complete configuration they came from.
-type Made = (Arc<dyn Configured>, toml::Table);
+/// Settings, and all of them as TOML.
+type Made = Result<(Arc<dyn Configured>, toml::Table), ReadError>;
 
 /// Why a table is no valid configuration of an op.
 #[derive(Debug)]
@@ -93,6 +95,7 @@ impl Entry {
             example: T::EXAMPLE,
             behind: T::BEHIND,
             schema: || schemars::schema_for!(T),
+            subschema: |generator| T::json_schema(generator),
             make: |table| {
                 let config = T::deserialize(table).map_err(ReadError::Toml)?;
                 config.check().map_err(ReadError::Invalid)?;

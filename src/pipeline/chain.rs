@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gstreamer_video::VideoFormat;
 
-use super::link::{Link, OpStats};
+use super::link::{Identity, Link, OpStats};
 use crate::failure::Failure;
 use crate::frame::{Frame, Spec};
 use crate::ops::{OpError, OpSettings, Stream, Takes};
@@ -18,6 +18,17 @@ pub struct Chain {
     /// What should be known about it.
     pub notices: Vec<String>,
     output: Arc<Spec>,
+    /// What ops cost that are no longer there.
+    past: Vec<OpStats>,
+}
+
+/// What outputs and times rely on: a chain that takes another's place must be the same in this.
+#[derive(Clone)]
+pub struct Shape {
+    /// What comes out.
+    pub output: Arc<Spec>,
+    /// The ops that drop, repeat, hold back or move frames.
+    pub times: Vec<Identity>,
 }
 
 /// A run of ops without state between frames, once for each worker; or a run with at least one op with state, once.
@@ -67,7 +78,7 @@ impl Chain {
         }
         let segments =
             parts.into_iter().map(|(_, lanes)| Segment { lanes: lanes.into_iter().map(Lane::new).collect() }).collect();
-        Ok(Chain { segments, keep_original, notices, output: spec })
+        Ok(Chain { segments, keep_original, notices, output: spec, past: Vec::new() })
     }
 
     /// What comes out.
@@ -75,9 +86,41 @@ impl Chain {
         &self.output
     }
 
-    /// What each op cost so far.
+    /// What a chain in its place must have too.
+    pub fn shape(&self) -> Shape {
+        let links = self.segments.iter().flat_map(|s| &s.lanes).flat_map(|l| &l.links);
+        let times = links.filter(|l| l.retimes()).filter_map(Link::identity).collect();
+        Shape { output: self.output.clone(), times }
+    }
+
+    /// Goes on where `old` stands, between two frames: ops that keep state and are the same in both keep it.
+    pub fn take_over(&mut self, mut old: Chain) {
+        let mut left: Vec<Link> = old.segments.drain(..).flat_map(|s| s.lanes).flat_map(|l| l.links).collect();
+        for link in self.segments.iter_mut().flat_map(|s| &mut s.lanes).flat_map(|l| &mut l.links) {
+            let Some(identity) = link.identity() else { continue };
+            if let Some(i) = left.iter().position(|o| o.identity().as_ref() == Some(&identity)) {
+                *link = left.remove(i);
+            }
+        }
+        self.past = old.past;
+        left.iter().for_each(|link| add(&mut self.past, link.stats()));
+    }
+
+    /// What each op cost so far. What ops cost that were replaced is added to those of the same name.
     pub fn stats(&self) -> Vec<OpStats> {
-        self.segments.iter().flat_map(Segment::stats).collect()
+        let mut all = self.segments.iter().flat_map(Segment::stats).collect();
+        self.past.iter().for_each(|past| add(&mut all, past.clone()));
+        all
+    }
+}
+
+fn add(all: &mut Vec<OpStats>, one: OpStats) {
+    match all.iter_mut().find(|s| s.name == one.name && one.report.is_none()) {
+        Some(sum) => {
+            sum.seconds += one.seconds;
+            sum.copies += one.copies;
+        }
+        None => all.push(one),
     }
 }
 

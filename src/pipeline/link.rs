@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gstreamer_video::VideoInfo;
 use opencv::core::Rect;
 use opencv::prelude::*;
 
@@ -21,6 +22,16 @@ pub struct OpStats {
     /// What the op found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub report: Option<serde_json::Value>,
+}
+
+/// What makes two prepared ops the same: then one can go on in place of the other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Identity {
+    /// The op's name.
+    pub name: &'static str,
+    settings: toml::Table,
+    input: VideoInfo,
+    output: VideoInfo,
 }
 
 /// A prepared op, or a conversion that ops need.
@@ -155,6 +166,24 @@ impl Link {
             Work::Op(station) => station.op.finish(out),
             _ => Ok(()),
         }
+    }
+
+    /// What it is; `None` for what keeps nothing from frame to frame.
+    pub fn identity(&self) -> Option<Identity> {
+        match &self.work {
+            Work::Op(station) if self.stateful => Some(Identity {
+                name: self.name,
+                settings: station.settings.effective.clone(),
+                input: station.inner.0.info.clone(),
+                output: self.output.info.clone(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// True when it drops, repeats, holds back or moves frames.
+    pub fn retimes(&self) -> bool {
+        matches!(&self.work, Work::Op(station) if station.mode == Mode::Time)
     }
 
     /// What it cost so far.

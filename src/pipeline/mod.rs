@@ -10,10 +10,12 @@
 pub mod chain;
 pub mod link;
 mod measures;
+mod processing;
 mod report;
 mod select;
 pub mod stages;
 pub mod stats;
+pub mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -28,14 +30,15 @@ use crate::control::Control;
 use crate::failure::{Class, Failure};
 use crate::frame::{Frame, Layout};
 use crate::ops::Stream;
-use crate::sink::{self, Delivery, Site};
+use crate::sink::{self, Site};
 use crate::source::{self, AudioTrack, Ending, Facts, Input, Pull, Source};
 use chain::Chain;
-use link::OpStats;
 use measures::Measures;
+use processing::{Intake, Processed, process};
 use report::Report;
 use select::{Selection, Verdict};
 use stats::{Counters, SinkStats, Summary};
+use watch::{Reread, Watch};
 
 /// Frames between reader and ops.
 const DEPTH: usize = 3;
@@ -56,13 +59,15 @@ pub trait Progress {
     fn end(&mut self);
 }
 
-/// Runs `settings` to the end. The summary is there even when the run failed after its start.
+/// Runs `settings` to the end. The summary is there even when the run failed after its start. With `reread`, which answers
+/// with the settings as they are written now, edits of their files are taken over while it runs.
 pub fn run(
     settings: &Settings,
     control: &Control,
     progress: &mut dyn Progress,
+    reread: Option<Reread>,
 ) -> (Option<Summary>, Result<(), Failure>) {
-    match start(settings, control, progress) {
+    match start(settings, control, progress, reread) {
         Ok(running) => running.finish(control, progress),
         Err(e) => (None, Err(e)),
     }
@@ -76,9 +81,16 @@ struct Running {
     reader: JoinHandle<(Ending, bool, Result<(), Failure>)>,
     ops: JoinHandle<(Processed, Result<(), Failure>)>,
     writers: Vec<JoinHandle<(SinkStats, Option<Failure>)>>,
+    /// Ends the watch when it is dropped.
+    _watch: Option<Sender<()>>,
 }
 
-fn start(settings: &Settings, control: &Control, progress: &mut dyn Progress) -> Result<Running, Failure> {
+fn start(
+    settings: &Settings,
+    control: &Control,
+    progress: &mut dyn Progress,
+    reread: Option<Reread>,
+) -> Result<Running, Failure> {
     let started = Instant::now();
     let input = Input::parse(&settings.source.uri)?;
     sink::preflight(&settings.sinks, &input)?;
@@ -139,6 +151,7 @@ fn start(settings: &Settings, control: &Control, progress: &mut dyn Progress) ->
     let tracks: Vec<AudioTrack> = opened.audio.into_iter().map(AudioTrack::without_taps).collect();
 
     let report = Report::new(&facts, &chain);
+    let watched = spec.clone();
     let picture = spec.layout.visible_bytes(&spec.info).max(1);
     let depth = if facts.live { ((LIVE_BYTES / picture) as usize).clamp(16, 128) } else { DEPTH };
     let (to_ops, from_reader) = bounded(depth);
@@ -160,8 +173,17 @@ fn start(settings: &Settings, control: &Control, progress: &mut dyn Progress) ->
     let alive = reader.ops_alive.clone();
     let reader = spawn("reader", move || reader.run(to_ops))?;
     let (c, k) = (counters.clone(), control.clone());
-    let ops = spawn("ops", move || process(chain, measures, &from_reader, outlets, &c, &k, &alive))?;
-    Ok(Running { report, counters, started, first, reader, ops, writers })
+    let (edits, watch) = match reread {
+        Some(reread) => {
+            let (watch, edits, end) = Watch::new(reread, settings, &watched, &stream, chain.shape());
+            spawn("watch", move || watch.run())?;
+            (edits, Some(end))
+        }
+        None => (crossbeam_channel::never(), None),
+    };
+    let intake = Intake { frames: from_reader, edits, edit: None };
+    let ops = spawn("ops", move || process(chain, measures, intake, outlets, &c, &k, &alive))?;
+    Ok(Running { report, counters, started, first, reader, ops, writers, _watch: watch })
 }
 
 fn spawn<T: Send + 'static>(name: &str, f: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>, Failure> {
@@ -378,40 +400,4 @@ impl Reader {
             thread::sleep(Duration::from_millis(2));
         }
     }
-}
-
-/// What the processing thread leaves behind.
-#[derive(Default)]
-struct Processed {
-    ops: Vec<OpStats>,
-    measures: Measures,
-}
-
-fn process(
-    mut chain: Chain,
-    mut measures: Measures,
-    frames: &Receiver<Frame>,
-    mut outlets: Vec<(sink::writer::Outlet, Arc<AtomicBool>)>,
-    counters: &Counters,
-    control: &Control,
-    alive: &AtomicBool,
-) -> (Processed, Result<(), Failure>) {
-    let result = stages::run(&mut chain, frames.iter(), &mut |frame| {
-        measures.add(&frame);
-        let arrived = frame.arrived;
-        Counters::bump(&counters.processed);
-        counters.position.store(frame.pts.nseconds(), Ordering::Relaxed);
-        let (pts, duration) = (frame.pts, frame.duration);
-        let delivery = Delivery { buffer: frame.into_buffer(), pts, duration, arrived };
-        let asked = Instant::now();
-        outlets.retain(|(outlet, alive)| outlet.send(delivery.clone(), alive));
-        counters.sink_wait.fetch_add(asked.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        !outlets.is_empty()
-    });
-    alive.store(false, Ordering::SeqCst);
-    if result.is_err() || outlets.is_empty() {
-        control.stop();
-    }
-    let written = measures.close();
-    (Processed { ops: chain.stats(), measures }, result.and(written))
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use gstreamer_video::VideoInfo;
 
-use super::Processed;
 use super::chain::Chain;
+use super::processing::Processed;
 use super::stats::{Counters, SinkStats, Summary};
 use crate::source::{Ending, Facts};
 
@@ -39,6 +39,10 @@ impl Report {
     ) -> Summary {
         let get = |c: &std::sync::atomic::AtomicU64| c.load(Ordering::Relaxed);
         let (out, seconds) = (get(&counters.processed), elapsed.as_secs_f64());
+        let mut notices = self.notices;
+        if processed.edits > 0 {
+            notices.push(format!("edits of the ops while it ran: {}", processed.edits));
+        }
         let video_seconds = get(&counters.position) as f64 / 1e9;
         let per_second = |v: f64| if seconds > 0.0 { v / seconds } else { 0.0 };
         Summary {
@@ -63,7 +67,7 @@ impl Report {
             ops: processed.ops,
             measures: processed.measures.finish(),
             sinks,
-            notices: self.notices,
+            notices,
             ended,
         }
     }

@@ -59,6 +59,19 @@ pub fn run(
     frames: impl Iterator<Item = Frame> + Send,
     deliver: &mut dyn FnMut(Frame) -> bool,
 ) -> Result<(), Failure> {
+    match pass(chain, frames, deliver)? {
+        true => finish(chain, deliver),
+        false => Ok(()),
+    }
+}
+
+/// The same without the end: when `frames` are over, all that went in has come out, but for what ops hold back. The answer is
+/// false when `deliver` wants no more.
+pub fn pass(
+    chain: &mut Chain,
+    frames: impl Iterator<Item = Frame> + Send,
+    deliver: &mut dyn FnMut(Frame) -> bool,
+) -> Result<bool, Failure> {
     let keep = chain.keep_original;
     let frames = frames.map(move |mut f| {
         if keep {
@@ -69,9 +82,13 @@ pub fn run(
     match chain.segments.as_mut_slice() {
         [] => in_turn(frames, deliver),
         [only] if only.lanes.len() == 1 => {
-            let mut result = Ok(());
+            let mut result = Ok(true);
             serve(&mut only.lanes[0], frames, &mut |m| match m {
-                Ok(frame) => deliver(frame),
+                Ok(frame) => {
+                    let more = deliver(frame);
+                    result = Ok(more);
+                    more
+                }
                 Err(e) => {
                     result = Err(e);
                     false
@@ -105,7 +122,7 @@ pub fn run(
                 }
                 inlet = Some(Inlet { from: outputs, turn: 0 });
             }
-            inlet.map_or(Ok(()), |inlet| in_turn(inlet, deliver))
+            inlet.map_or(Ok(true), |inlet| in_turn(inlet, deliver))
         }),
     }
 }
@@ -128,9 +145,27 @@ fn deal<'s>(
     from
 }
 
-fn in_turn(messages: impl Iterator<Item = Message>, deliver: &mut dyn FnMut(Frame) -> bool) -> Result<(), Failure> {
+fn in_turn(messages: impl Iterator<Item = Message>, deliver: &mut dyn FnMut(Frame) -> bool) -> Result<bool, Failure> {
     for message in messages {
         if !deliver(message?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// After the last frame: what ops hold back goes through those behind them and to `deliver`.
+pub fn finish(chain: &mut Chain, deliver: &mut dyn FnMut(Frame) -> bool) -> Result<(), Failure> {
+    for i in 0..chain.segments.len() {
+        let mut held = Vec::new();
+        chain.segments[i].lanes.iter_mut().try_for_each(|lane| lane.finish(&mut held))?;
+        for segment in &mut chain.segments[i + 1..] {
+            // The lanes of a segment do the same; which one works on a frame makes no difference.
+            let mut done = Vec::new();
+            held.drain(..).try_for_each(|frame| segment.lanes[0].process(frame, &mut done))?;
+            held = done;
+        }
+        if !held.into_iter().all(&mut *deliver) {
             break;
         }
     }
@@ -152,11 +187,5 @@ fn serve(lane: &mut Lane, messages: impl Iterator<Item = Message>, send: &mut dy
         if failed {
             return;
         }
-    }
-    let worked = lane.finish(&mut done);
-    if done.drain(..).all(|f| send(Ok(f)))
-        && let Err(e) = worked
-    {
-        send(Err(e));
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::common::*;
 use crate::fw;
 
-fn configs() -> Vec<PathBuf> {
+pub fn configs() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
     let mut out: Vec<_> = entries.map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "toml")).collect();
@@ -30,6 +30,8 @@ fn every_configuration_runs() {
         let out = dir.path().join("out.mkv");
         // Where the examples write, as scripts/demo has it.
         std::fs::create_dir(dir.path().join("demo")).expect("a folder");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+        std::os::unix::fs::symlink(folder, dir.path().join("config")).expect("a link to config/assets");
         let run = fw!["run", "generate:scene", "-c", &path, "-o", &out].words("--frames 20 --size 320x240 --fps 10");
         let run = run.within(dir.path()).end();
         assert_eq!(run.code, 0, "{}:\n{}", path.display(), run.stderr);

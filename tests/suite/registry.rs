@@ -46,7 +46,7 @@ fn every_effective_configuration_reads_back_as_itself() {
 }
 
 /// A frame with every sample different from its neighbours, and the same every time.
-fn frame(spec: &Arc<Spec>, index: u64) -> Frame {
+pub fn frame(spec: &Arc<Spec>, index: u64) -> Frame {
     let buffer = Pool::new(&spec.info).and_then(|p| p.acquire()).expect("a buffer");
     let pts = ClockTime::from_mseconds(100 * index);
     let mut frame = Frame::new(buffer, spec.clone(), pts, Some(ClockTime::from_mseconds(100)));
@@ -67,7 +67,7 @@ fn frame(spec: &Arc<Spec>, index: u64) -> Frame {
     frame
 }
 
-fn bytes(frame: &Frame) -> Vec<u8> {
+pub fn bytes(frame: &Frame) -> Vec<u8> {
     let (planes, spec) = (frame.planes().expect("planes"), frame.spec());
     let rows = |i: usize| (0..spec.layout.planes[i].rows(frame.height())).map(move |y| (i, y));
     (0..planes.len()).flat_map(rows).flat_map(|(i, y)| planes.row(i, y).expect("a row").to_vec()).collect()
@@ -94,7 +94,7 @@ fn through(ops: &[OpSettings], spec: &Arc<Spec>, frames: u64, threads: usize) ->
     Ok(out)
 }
 
-fn spec(format: VideoFormat, w: u32, h: u32) -> Arc<Spec> {
+pub fn spec(format: VideoFormat, w: u32, h: u32) -> Arc<Spec> {
     let info = VideoInfo::builder(format, w, h).fps(gstreamer::Fraction::new(10, 1)).build().expect("a video info");
     Arc::new(Spec::new(info).expect("a layout"))
 }

@@ -14,6 +14,8 @@ use gstreamer::ClockTime;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::template::FIELDS;
+
 use self::ink::{Bounds, Ink};
 use self::template::{Template, Values};
 use super::drawing::Drawn;

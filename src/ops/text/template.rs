@@ -44,7 +44,8 @@ pub(super) struct Values<'a> {
 }
 
 const ESCAPES: &[(&str, char)] = &[("{{", '{'), ("}}", '}'), (r"\n", '\n'), (r"\\", '\\')];
-const NAMES: &[&str] = &["source", "frame", "pts", "time", "clock", "timecode", "fps", "width", "height"];
+/// The names of all fields.
+pub const FIELDS: &[&str] = &["source", "frame", "pts", "time", "clock", "timecode", "fps", "width", "height"];
 const ALLOWED: &str = "{source}, {frame}, {pts}, {time}, {time:%H:%M:%S}, {clock}, {clock:%F %T}, {timecode}, {fps}, \
                        {width}, {height}, {measure.NAME}, {measure.NAME:.1}";
 
@@ -159,7 +160,7 @@ fn field(inner: &str) -> Result<Part, String> {
             clock(f, &Zoned::now()).map_err(|e| format!("`{{{inner}}}` is no time format: {e}"))?;
             Part::Clock(f.to_owned())
         }
-        (name, Some(_)) if NAMES.contains(&name) => {
+        (name, Some(_)) if FIELDS.contains(&name) => {
             return Err(format!(
                 "`{{{inner}}}`: {{{name}}} takes no format; only {{time:…}}, {{clock:…}} and {{measure.…}} do"
             ));
@@ -174,7 +175,7 @@ fn field(inner: &str) -> Result<Part, String> {
         ("width", _) => Part::Width,
         ("height", _) => Part::Height,
         _ => {
-            let near = crate::config::nearest(name, NAMES.iter().copied());
+            let near = crate::config::nearest(name, FIELDS.iter().copied());
             let hint = near.map(|n| format!(" (did you mean `{{{n}}}`?)")).unwrap_or_default();
             return Err(format!("`{{{inner}}}` is no field{hint}: there are {ALLOWED}; write {{{{ for a brace"));
         }
