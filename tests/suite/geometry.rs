@@ -104,8 +104,9 @@ fn what_moves_whole_samples_is_what_ffmpeg_makes() {
                 pairs.push(("rotate:angle=-90", "transpose=cclock"));
             }
             let margins = format!("pad:left=20,top=14,right={},bottom={}", 180 - size.0, 136 - size.1);
-            // ffmpeg's pad loses the last row and column of an odd picture whose colour planes are smaller.
-            if size.0 % 2 == 0 || matches!(*pix, "yuv444p" | "gray") {
+            // ffmpeg's pad loses the last row and column of an odd picture whose colour planes are smaller, and its black is 16 on
+            // full-range gray.
+            if size.0 % 2 == 0 || *pix == "yuv444p" {
                 pairs.push((&margins, "pad=200:150:20:14"));
                 pairs.push(("pad:width=200,height=150,position='20,14'", "pad=200:150:20:14"));
             }
