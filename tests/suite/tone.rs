@@ -43,7 +43,7 @@ fn spec(format: VideoFormat, colorimetry: &str) -> Arc<Spec> {
 /// Red, green, blue of pixel (`x`, `y`), 0 to 1: slopes, waves and edges, none of them quite black, white or pure.
 fn color(x: usize, y: usize) -> [f64; 3] {
     let (u, v) = (x as f64 / W as f64, y as f64 / H as f64);
-    let step = if (x / 20 + y / 15) % 2 == 0 { 0.12 } else { 0.0 };
+    let step = if (x / 20 + y / 15).is_multiple_of(2) { 0.12 } else { 0.0 };
     [0.2 + 0.55 * u + step, 0.25 + 0.45 * v + step * 0.5, 0.45 + 0.3 * (9.0 * u + 5.0 * v).sin()]
         .map(|c| c.clamp(0.0, 1.0))
 }
@@ -710,10 +710,7 @@ fn opacity_and_padding_stay() {
             let input =
                 frame(&spec(format, if Layout::of(format).is_some_and(|l| l.rgb) { "sRGB" } else { LIMITED }), color);
             let before = codes(&input);
-            let stays = |c: &Component| match c {
-                Component::Alpha | Component::Unused => true,
-                _ => false,
-            };
+            let stays = |c: &Component| matches!(c, Component::Alpha | Component::Unused);
             let after = codes(&run(e.example, input));
             for ((c, was), (_, is)) in before.iter().zip(&after) {
                 assert!(!stays(c) || was == is, "{} on {format}: {c:?} changed", e.example);
