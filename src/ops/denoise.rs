@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::channels::{Channels, Dst, Src, odd};
-use super::sample::{Sample, each_row, is_deep, round_to};
+use super::sample::{Sample, is_deep, round_to};
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Stream};
 use crate::frame::{Frame, Spec};
 
@@ -216,13 +216,30 @@ fn running_mean<T: Sample>(
         means.resize(size, 0.0);
     }
     let half = strength / 2.0;
-    let slope = (1.0 - share) / half;
-    each_row::<T, T>(from, to, |y, from, to| {
-        let means = &mut means[y as usize * width..][..width];
+    let pace = Pace { share, half, slope: (1.0 - share) / half, bits };
+    let (from, mut to) = (from.reshape_def(1)?, to.reshape_def_mut(1)?);
+    for (y, means) in (0..to.rows()).zip(means.chunks_exact_mut(width)) {
+        pace.row(from.at_row::<T>(y)?, to.at_row_mut::<T>(y)?, means);
+    }
+    Ok(())
+}
+
+/// How fast means move.
+#[derive(Clone, Copy)]
+struct Pace {
+    share: f32,
+    half: f32,
+    slope: f32,
+    bits: u32,
+}
+
+impl Pace {
+    /// By value, so that the compiler knows that no write changes it, and vectorises.
+    fn row<T: Sample>(self, from: &[T], to: &mut [T], means: &mut [f32]) {
         for ((to, &from), mean) in to.iter_mut().zip(from).zip(means) {
             let difference = Into::<f32>::into(from) - *mean;
-            *mean += difference * (share + (difference.abs() - half) * slope).clamp(share, 1.0);
-            *to = T::rounded(*mean, bits);
+            *mean += difference * (self.share + (difference.abs() - self.half) * self.slope).clamp(self.share, 1.0);
+            *to = T::rounded(*mean, self.bits);
         }
-    })
+    }
 }

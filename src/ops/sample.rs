@@ -5,7 +5,7 @@ use opencv::prelude::*;
 
 /// A stored sample: 8 or 16 bits.
 pub trait Sample: DataType + Copy + Default + Into<f32> + Into<u32> {
-    /// The nearest sample to `v`, which is not below 0.
+    /// The nearest sample to `v`, which is between 0 and the largest one.
     fn nearest(v: f32) -> Self;
     /// The sample that is `v`, which fits.
     fn exact(v: u32) -> Self;
@@ -17,10 +17,12 @@ pub trait Sample: DataType + Copy + Default + Into<f32> + Into<u32> {
     }
 }
 
-/// Both kinds go by way of `i32`, which the compiler has vector instructions for.
+/// 2²³: a float above it has its whole part in its lowest bits, rounded. Vectorises, where `as` checks each number.
+const WHOLE: f32 = 8_388_608.0;
+
 impl Sample for u8 {
     fn nearest(v: f32) -> Self {
-        (v + 0.5) as i32 as u8
+        (v + WHOLE).to_bits() as u8
     }
     fn exact(v: u32) -> Self {
         v as u8
@@ -29,24 +31,11 @@ impl Sample for u8 {
 
 impl Sample for u16 {
     fn nearest(v: f32) -> Self {
-        (v + 0.5) as i32 as u16
+        (v + WHOLE).to_bits() as u16
     }
     fn exact(v: u32) -> Self {
         v as u16
     }
-}
-
-/// Calls `f` with each row of `from` and of `to`, channels interleaved.
-pub fn each_row<S: DataType, T: DataType>(
-    from: &impl MatTraitConst,
-    to: &mut impl MatTrait,
-    mut f: impl FnMut(i32, &[S], &mut [T]),
-) -> opencv::Result<()> {
-    let (from, mut to) = (from.reshape_def(1)?, to.reshape_def_mut(1)?);
-    for y in 0..to.rows() {
-        f(y, from.at_row(y)?, to.at_row_mut(y)?);
-    }
-    Ok(())
 }
 
 /// Rounds 16-bit samples to their significant `bits`.
@@ -75,4 +64,22 @@ pub fn all(m: &Mat) -> opencv::Result<opencv::boxed_ref::BoxedRef<'_, Mat>> {
 pub fn all_mut(m: &mut Mat) -> opencv::Result<opencv::boxed_ref::BoxedRefMut<'_, Mat>> {
     let rect = opencv::core::Rect::new(0, 0, m.cols(), m.rows());
     Mat::roi_mut(m, rect)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_become_the_nearest_samples() {
+        let near = |v| (u8::nearest(v), u16::nearest(v));
+        assert_eq!([0.0, 0.4, 0.6, 254.6, 255.0].map(near), [(0, 0), (0, 0), (1, 1), (255, 255), (255, 255)]);
+        assert_eq!([1022.6, 65535.0].map(u16::nearest), [1023, 65535]);
+        // As P010 stores them: ten bits, shifted by six.
+        let bits = !63;
+        assert_eq!([31.0, 33.0, 96.5, 65472.0].map(|v| u16::rounded(v, bits)), [0, 64, 128, 65472]);
+        let mut m = Mat::from_slice(&[31u16, 33, 97, 65535]).unwrap().clone_pointee();
+        round_to(&mut m, bits).unwrap();
+        assert_eq!(m.at_row::<u16>(0).unwrap(), [0, 64, 128, 65472]);
+    }
 }

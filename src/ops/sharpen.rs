@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::channels::{Channels, Dst, Src, odd};
-use super::sample::{Sample, each_row, is_deep};
+use super::sample::{Sample, is_deep};
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Stream};
 use crate::frame::{Frame, Layout, Spec};
 
@@ -156,19 +156,19 @@ impl Kernel {
 impl Limits {
     /// `from` plus `amount` of what it differs from `blurred`.
     fn add<T: Sample>(self, from: &Src<'_>, blurred: &Mat, amount: f32, to: &mut Dst<'_>) -> opencv::Result<()> {
-        let blurred = blurred.reshape_def(1)?;
-        let mut failed = None;
-        each_row::<T, T>(from, to, |y, from, to| match blurred.at_row::<T>(y) {
-            Ok(blurred) => {
-                for ((to, &from), &blurred) in to.iter_mut().zip(from).zip(blurred) {
-                    let (from, blurred): (f32, f32) = (from.into(), blurred.into());
-                    let difference = from - blurred;
-                    let more = if difference.abs() < self.threshold { 0.0 } else { difference * amount };
-                    *to = T::rounded((from + more).clamp(0.0, self.maximum), self.bits);
-                }
-            }
-            Err(e) => failed = Some(e),
-        })?;
-        failed.map_or(Ok(()), Err)
+        let (from, blurred, mut to) = (from.reshape_def(1)?, blurred.reshape_def(1)?, to.reshape_def_mut(1)?);
+        for y in 0..to.rows() {
+            self.row(from.at_row::<T>(y)?, blurred.at_row(y)?, amount, to.at_row_mut(y)?);
+        }
+        Ok(())
+    }
+
+    fn row<T: Sample>(self, from: &[T], blurred: &[T], amount: f32, to: &mut [T]) {
+        for ((to, &from), &blurred) in to.iter_mut().zip(from).zip(blurred) {
+            let (from, blurred): (f32, f32) = (from.into(), blurred.into());
+            let difference = from - blurred;
+            let more = if difference.abs() < self.threshold { 0.0 } else { difference * amount };
+            *to = T::rounded((from + more).clamp(0.0, self.maximum), self.bits);
+        }
     }
 }

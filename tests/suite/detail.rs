@@ -634,7 +634,7 @@ fn a_blurred_mask_depends_on_the_means_of_few_cells_only() {
             let op = format!("mask:method={method},cells=3,region=16,16,48,48");
             // The same pairs of pixels within each cell of 16, from left to right and from right to left.
             let plain = |c, x: u32, y: u32| noise(c, x & !1, y);
-            let mirrored = |c, x: u32, y: u32| noise(c, x / 16 * 16 + 14 - (x % 16 & !1), y);
+            let mirrored = |c, x: u32, y: u32| noise(c, x / 16 * 16 + 14 - ((x % 16) & !1), y);
             let spec = spec(format, DIMS);
             let (a, b) = (run(&op, &paint(&spec, 0, plain)), run(&op, &paint(&spec, 0, mirrored)));
             let mut differed = 0;
