@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use crate::config::did_you_mean;
 use crate::failure::Failure;
 use crate::ops::{ALL, COMMON, Entry, Takes};
-use parameter::{Kind, Parameter, parameters, text};
+use parameter::{Kind, Parameter, parameters};
 
 /// Lists the ops, or explains one.
 #[derive(Debug, clap::Args)]
@@ -54,8 +54,18 @@ fn list() -> String {
     out + "\n`framewright ops NAME` explains one; use: --op NAME:key=value,key=value\n"
 }
 
+/// The first paragraph of the op's own words.
 fn summary(e: &Entry) -> String {
-    text((e.schema)().as_value(), "description")
+    let schema = (e.schema)();
+    let whole = schema.get("description").and_then(|d| d.as_str()).unwrap_or_default();
+    whole.split("\n\n").next().unwrap_or_default().replace('\n', " ")
+}
+
+/// What follows it.
+fn details(e: &Entry) -> String {
+    let schema = (e.schema)();
+    let whole = schema.get("description").and_then(|d| d.as_str()).unwrap_or_default();
+    whole.split_once("\n\n").map(|(_, rest)| rest.replace('\n', " ")).unwrap_or_default()
 }
 
 /// The page of one op as plain text.
@@ -63,6 +73,10 @@ fn explain(e: &Entry) -> String {
     let schema = (e.schema)();
     let parameters = parameters(schema.as_value());
     let mut out = format!("{}: {}\n\n", e.name, summary(e));
+    wrap(&details(e), 100).iter().filter(|l| !l.is_empty()).for_each(|line| out += &format!("{line}\n"));
+    if !details(e).is_empty() {
+        out += "\n";
+    }
     let _ = writeln!(out, "  example   --op '{}'\n  behind    {}\n  works on  {}", e.example, e.behind, works_on(e));
     if let Some(cost) = cost(e) {
         let _ = writeln!(out, "  cost      {cost}");
@@ -154,7 +168,7 @@ fn markdown() -> String {
     for e in ALL {
         let schema = (e.schema)();
         let parameters = parameters(schema.as_value());
-        let _ = writeln!(out, "\n## {}\n\n{}\n", e.name, summary(e));
+        let _ = writeln!(out, "\n## {}\n\n{} {}\n", e.name, summary(e), details(e));
         let _ = writeln!(out, "    --op '{}'\n", e.example);
         let _ = writeln!(out, "| before | after |\n| --- | --- |");
         let _ = writeln!(out, "| ![before](images/ops/before.jpg) | ![{0}](images/ops/{0}.jpg) |\n", e.name);

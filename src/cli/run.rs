@@ -53,7 +53,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub measures: Option<PathBuf>,
 
-    /// Workers for ops that keep no state between frames; the result is the same for any number [1]
+    /// Workers for ops that keep no state between frames; the result is the same for any number [1, with
+    /// OpenCV free to use all cores within a call]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
 

@@ -7,7 +7,7 @@ use gstreamer_video::VideoFormat;
 use super::link::{Identity, Link, OpStats};
 use crate::failure::Failure;
 use crate::frame::{Frame, Spec};
-use crate::ops::{OpError, OpSettings, Stream, Takes};
+use crate::ops::{OpError, OpSettings, Reach, Stream, Takes};
 
 /// A prepared chain.
 pub struct Chain {
@@ -49,6 +49,13 @@ impl Chain {
         let stream = Stream { original: Some(input.clone()), ..stream.clone() };
         let ops: Vec<&OpSettings> = ops.iter().filter(|o| o.common.enabled).collect();
         let keep_original = ops.iter().any(|o| o.config.wants_original());
+        let guard = ops.iter().position(|o| o.config.reach() == Reach::Guards);
+        if let Some(shown) =
+            ops.iter().enumerate().find(|(i, o)| guard.is_some_and(|g| g < *i) && o.config.wants_original())
+        {
+            let what = format!("op {} would show the input, which op mask hides: put {0} before mask", shown.1.name);
+            return Err(Failure::usage(what));
+        }
         let needs_bgr = |o: &&&OpSettings| o.config.takes(&input.layout) == Takes::Bgr;
         // From the first op that needs interleaved colour to the last one, all get it: each conversion costs more than
         // working on BGR in between does.

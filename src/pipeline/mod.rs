@@ -114,6 +114,10 @@ fn start(
         n => Arc::new(facts.spec.slowed(n)),
     };
     let stream = Stream { name: facts.name.clone(), live: facts.live, duration: facts.duration, original: None };
+    if settings.threads.is_some() {
+        // So many workers and no more: OpenCV would split one call over all cores.
+        opencv::core::set_num_threads(1).map_err(|e| Failure::failed(format!("OpenCV: {e}")))?;
+    }
     let chain = Chain::prepare(&settings.ops, &spec, &stream, settings.threads.unwrap_or(1))?;
     let measures = Measures::new(settings.measures.as_deref(), &input)?;
     let selection = Selection::new(&settings.source, facts.origin);

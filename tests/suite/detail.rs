@@ -13,6 +13,7 @@ use opencv::prelude::*;
 use opencv::{imgproc, photo};
 
 use crate::common::*;
+use crate::fw;
 
 const DIMS: (u32, u32) = (161, 121);
 
@@ -708,4 +709,14 @@ fn full_range_has_black_at_zero() {
         let y = &channels(&run(op, &was))[0].at;
         assert!(y[0] == 0 && y.iter().any(|s| *s >= 200), "{op}: from {} to {:?}", y[0], y.iter().max());
     }
+}
+
+/// What a mask hides may not come back by way of the input.
+#[test]
+fn nothing_behind_a_mask_shows_the_input() {
+    let run =
+        fw!["run", "generate:scene", "-o", "null", "--frames", "1", "--op", "mask:region=1,1,9,9", "--op", "compare"]
+            .end();
+    assert!(run.code == 2 && run.stderr.contains("put compare before mask"), "{}", run.stderr);
+    fw!["run", "generate:scene", "-o", "null", "--frames", "1", "--op", "compare", "--op", "mask:region=1,1,9,9"].ok();
 }
