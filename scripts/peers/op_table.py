@@ -4,8 +4,8 @@ Each row: a name that scripts/peers/opencv_ops.py knows too, framewright's `--op
 none, and how many frames are enough.
 """
 
-FRAMES = 100
-SLOW = 12
+FRAMES = 60
+SLOW = 8
 
 OPS = [
     ("resize", "resize:width=50%,height=50%,interpolation=area", "scale=iw/2:ih/2:flags=area", FRAMES),
@@ -42,9 +42,9 @@ OPS = [
     ("text", "text:text={source} {time} #{frame}", "drawtext=text='%{pts\\:hms} #%{n}':fontsize=29:borderw=2", FRAMES),
     ("timecode", "timecode", "drawtext=timecode='00\\:00\\:00\\:00':rate=25:fontsize=29", FRAMES),
     ("image", "image:path=config/assets/logo.png", "OVERLAY", FRAMES),
-    ("rectangle", "rectangle", "drawbox=iw/4:ih/4:iw/4:ih/4:red:3", FRAMES),
-    ("polygon", "polygon", None, FRAMES),
-    ("line", "line", None, FRAMES),
+    ("rectangle", "rectangle:x=25%,y=25%,width=25%,height=25%,color=red", "drawbox=iw/4:ih/4:iw/4:ih/4:red:3", FRAMES),
+    ("polygon", "polygon:points=25%,25% 50%,33% 33%,50%,color=yellow", None, FRAMES),
+    ("line", "line:from=25%,25%,to=50%,50%,color=lime", None, FRAMES),
     ("circle", "circle", None, FRAMES),
     ("grid", "grid", "drawgrid=w=iw/3:h=ih/3:t=2:c=white", FRAMES),
     ("histogram", "histogram", None, FRAMES),
@@ -84,4 +84,4 @@ CHAINS = [
 ]
 
 # A heavy op of plain loops: two workers must give 1.7 times the speed of one.
-HEAVY = "blur:method=bilateral,size=9"
+HEAVY = "blur:method=bilateral,size=15"

@@ -676,6 +676,7 @@ fn a_missing_or_broken_table_is_named() {
 /// Settings that ask for nothing change nothing, not even codes beyond the range.
 #[test]
 fn neutral_settings_change_nothing() {
+    gstreamer::init().expect("GStreamer");
     let ops = [
         "brightness-contrast",
         "gamma:gamma=1",
@@ -701,6 +702,7 @@ fn neutral_settings_change_nothing() {
 
 #[test]
 fn opacity_and_padding_stay() {
+    gstreamer::init().expect("GStreamer");
     use VideoFormat::*;
     for e in ALL.iter().filter(|e| e.group == Group::Tone) {
         for format in [Rgba, Argb, Bgra, Bgrx, Ayuv, A420, Gbra, Argb64, Rgba64Le, Ayuv64] {
