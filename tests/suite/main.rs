@@ -1,6 +1,7 @@
 //! Black-box tests by promise: the real binary on real video, its output reopened with ffprobe and ffmpeg.
 
 #[path = "../common/mod.rs"]
+mod allocations;
 mod common;
 
 mod cli;
