@@ -37,7 +37,8 @@ fn a_warm_chain_allocates_no_pictures() {
             assert!(grown < 20, "{}: {grown} large allocations in 40 frames", op.name);
         }
     }
-    let chain = ["blur:size=9", "brightness-contrast:contrast=1.2", "sharpen", "resize:width=50%", "text:text={frame} {time}"];
+    let chain =
+        ["blur:size=9", "brightness-contrast:contrast=1.2", "sharpen", "resize:width=50%", "text:text={frame} {time}"];
     let grown = more(&chain);
     assert!(grown < 20, "a chain of five: {grown} large allocations in 40 frames");
 }

@@ -1,9 +1,9 @@
 //! Black-box tests by promise: the real binary on real video, its output reopened with ffprobe and ffmpeg.
 
 #[path = "../common/mod.rs"]
-mod allocations;
 mod common;
 
+mod allocations;
 mod cli;
 mod configs;
 mod detail;
