@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::reference::{Pair, Part, Reference, Rows, Sync, parts};
+use super::reference::{Pair, Part, Reference, Rows, Sync, check_reference, parts};
 use super::spans::Limits;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Stream};
 use crate::frame::{Component, Frame, Spec};
@@ -59,14 +59,6 @@ impl OpConfig for Psnr {
             errors: Vec::new(),
             frames: 0,
         })
-    }
-}
-
-/// For ops with a reference.
-pub(super) fn check_reference(uri: &str, example: &str) -> Result<(), Invalid> {
-    match uri.trim().is_empty() {
-        true => Err(Invalid::new("reference", format!("reference is missing: give a video, as in --op {example}"))),
-        false => Ok(()),
     }
 }
 
@@ -149,7 +141,6 @@ impl Op for Comparing {
     }
 
     fn report(&self) -> Option<serde_json::Value> {
-        let mut out = self.limits.report().unwrap_or_else(|| serde_json::json!({}));
         let means: Vec<f64> = self.errors.iter().map(|e| e / self.frames.max(1) as f64).collect();
         // JSON has no infinity: equal pictures have no value there.
         let mut values = serde_json::Map::new();
@@ -157,13 +148,6 @@ impl Op for Comparing {
         for (part, mean) in self.parts.iter().zip(&means) {
             values.insert(name(part.component).into(), self.decibels(*mean).into());
         }
-        let reference = self.reference.as_ref()?;
-        out["frames"] = self.frames.into();
-        out["unmatched"] = reference.unmatched.into();
-        out["whole"] = values.into();
-        if let Some(note) = reference.note() {
-            out["note"] = note.into();
-        }
-        Some(out)
+        Some(self.reference.as_ref()?.report(&self.limits, self.frames, values))
     }
 }

@@ -7,7 +7,8 @@ use gstreamer_video::VideoInfo;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::OpError;
+use super::spans::Limits;
+use super::{Invalid, OpError};
 use crate::config::{Rate, Size, SourceSettings};
 use crate::control::Control;
 use crate::failure::Failure;
@@ -39,7 +40,32 @@ pub(super) struct Reference {
     pub unmatched: u64,
 }
 
+/// For ops with a reference.
+pub(super) fn check_reference(uri: &str, example: &str) -> Result<(), Invalid> {
+    match uri.trim().is_empty() {
+        true => Err(Invalid::new("reference", format!("reference is missing: give a video, as in --op {example}"))),
+        false => Ok(()),
+    }
+}
+
 impl Reference {
+    /// What goes into the statistics: the values of the whole run, over `frames` frames, and what was beyond the limits.
+    pub fn report(
+        &self,
+        limits: &Limits,
+        frames: u64,
+        whole: serde_json::Map<String, serde_json::Value>,
+    ) -> serde_json::Value {
+        let mut out = limits.report().unwrap_or_else(|| serde_json::json!({}));
+        out["frames"] = frames.into();
+        out["unmatched"] = self.unmatched.into();
+        out["whole"] = whole.into();
+        if let Some(note) = self.note() {
+            out["note"] = note.into();
+        }
+        out
+    }
+
     /// Opens `uri`; its pictures come out in the form of `like`, scaled where their size differs.
     pub fn open(uri: &str, sync: Sync, like: &Arc<Spec>) -> Result<Self, OpError> {
         let (info, fps) = (&like.info, like.info.fps());

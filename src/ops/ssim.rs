@@ -6,8 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::psnr::check_reference;
-use super::reference::{Pair, Part, Reference, Rows, Sync, parts};
+use super::reference::{Pair, Part, Reference, Rows, Sync, check_reference, parts};
 use super::spans::Limits;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Stream};
 use crate::frame::{Component, Frame, Spec};
@@ -224,7 +223,6 @@ impl Op for Comparing {
 
     fn report(&self) -> Option<serde_json::Value> {
         let reference = self.reference.as_ref()?;
-        let mut out = self.limits.report().unwrap_or_else(|| serde_json::json!({}));
         let mut values = serde_json::Map::new();
         let means: Vec<f64> = self.sums.iter().map(|s| s / self.frames.max(1) as f64).collect();
         let all = means.iter().zip(&self.parts).map(|(v, p)| v * p.weight).sum::<f64>();
@@ -232,13 +230,7 @@ impl Op for Comparing {
         for (part, mean) in self.parts.iter().zip(&means) {
             values.insert(name(part.component).into(), (*mean).into());
         }
-        out["frames"] = self.frames.into();
-        out["unmatched"] = reference.unmatched.into();
-        out["whole"] = values.into();
-        if let Some(note) = reference.note() {
-            out["note"] = note.into();
-        }
-        Some(out)
+        Some(reference.report(&self.limits, self.frames, values))
     }
 }
 
