@@ -1,7 +1,7 @@
 //! framewright: any video in, a chain of OpenCV ops on every frame, video out that can be trusted.
 //!
 //! ```text
-//! source/            frame/          ops/                             sink/
+//! source/            frame/          ops/ (+ vision/)                 sink/
 //! gst pipeline ─► appsink ─► Frame ─► [bounded channel] ─► op ► op ► op ─► [bounded channel] ─► appsrc ─► gst pipeline
 //! reader thread     (zero-copy Mats)    processing thread              writer thread, one per sink
 //! ```
@@ -18,3 +18,4 @@ pub mod redact;
 pub mod sink;
 pub mod source;
 mod term;
+pub mod vision;

@@ -2,11 +2,15 @@
 
 use smallvec::SmallVec;
 
+use crate::vision::Detection;
+
 /// Results of the ops so far. Costs no allocation while they are few.
 #[derive(Clone, Debug, Default)]
 pub struct Meta {
     /// Numbers measured on the picture, in the order of the ops.
     pub measurements: SmallVec<[Measurement; 6]>,
+    /// What was seen, in the order of finding. Boxes are in pixels of this picture.
+    pub detections: Vec<Detection>,
 }
 
 /// One number measured on one picture.

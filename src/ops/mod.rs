@@ -168,6 +168,7 @@ pub enum Group {
     Masking,
     Time,
     Measure,
+    Seeing,
 }
 
 impl fmt::Display for Group {
@@ -180,6 +181,7 @@ impl fmt::Display for Group {
             Group::Masking => "masking",
             Group::Time => "time",
             Group::Measure => "measure",
+            Group::Seeing => "seeing and following",
         })
     }
 }

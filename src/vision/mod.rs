@@ -1,0 +1,8 @@
+//! What is seen in pictures: boxes, detectors, trackers. Nothing here knows of GStreamer.
+
+pub mod detect;
+mod detection;
+mod rect;
+
+pub use detection::{Detection, Point};
+pub use rect::Rect;
