@@ -2,6 +2,7 @@
 
 mod audio;
 mod container;
+mod detections;
 mod display;
 mod encoder;
 mod even;
@@ -20,7 +21,7 @@ use gstreamer::ClockTime;
 
 use crate::config::{SinkKind, SinkSettings};
 use crate::failure::Failure;
-use crate::frame::Spec;
+use crate::frame::{Meta, Spec};
 use crate::source::{AudioTrack, Facts};
 
 pub use target::preflight;
@@ -36,6 +37,12 @@ pub struct Delivery {
     pub duration: Option<ClockTime>,
     /// When its frame reached the reader.
     pub arrived: Instant,
+    /// Place among the frames that the run takes in, from 0.
+    pub index: u64,
+    /// Time in the source.
+    pub position: ClockTime,
+    /// What the ops found, where one looked for something.
+    pub meta: Option<Arc<Meta>>,
 }
 
 /// How the stream ended.
@@ -95,6 +102,7 @@ pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Box<dyn Sink>, F
     Ok(match settings.kind {
         SinkKind::Null => Box::new(Null),
         SinkKind::File => Box::new(file::FileSink::open(settings, site)?),
+        SinkKind::Detections => Box::new(detections::DetectionSink::open(settings, site)?),
         SinkKind::Images => Box::new(images::ImageSink::open(settings, site)?),
         SinkKind::Display => Box::new(display::open(settings, site)?),
         SinkKind::Pipeline => Box::new(user::open(settings, site)?),
