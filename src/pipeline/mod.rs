@@ -13,6 +13,7 @@ mod measures;
 mod processing;
 mod report;
 mod select;
+mod sightings;
 pub mod stages;
 pub mod stats;
 pub mod watch;
