@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded, unbounded};
 use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSinkCallbacks};
 
-use super::pull::Timeline;
+use super::timeline::Timeline;
 use crate::failure::Failure;
 
 /// One packet as the parser cut it, or a block of raw samples.

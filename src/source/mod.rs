@@ -15,6 +15,7 @@ pub mod locate;
 mod network;
 mod pull;
 mod settle;
+mod timeline;
 pub mod truncation;
 
 use std::sync::Arc;

@@ -3,12 +3,12 @@
 mod hershey;
 mod ink;
 mod label;
+mod rate;
 mod template;
 #[cfg(test)]
 mod tests;
 mod typeface;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use gstreamer::ClockTime;
@@ -19,6 +19,7 @@ pub use self::label::Labels;
 pub use self::template::FIELDS;
 
 use self::ink::{Bounds, Ink};
+use self::rate::Rate;
 use self::template::{Template, Values};
 use super::drawing::Drawn;
 use super::overlay::{Layer, Overlay, Paint, Prepared};
@@ -378,38 +379,5 @@ impl Op for Writer {
             self.compose();
         }
         Ok(self.prepared.blend(frame)?)
-    }
-}
-
-/// The frame rate: what the stream says, or what the last frames had.
-#[derive(Default)]
-struct Rate {
-    nominal: Option<f64>,
-    seen: VecDeque<ClockTime>,
-}
-
-impl Rate {
-    fn of(spec: &Spec) -> Self {
-        let fps = spec.info.fps();
-        let nominal = (fps.numer() > 0).then(|| f64::from(fps.numer()) / f64::from(fps.denom()));
-        Rate { nominal, seen: VecDeque::new() }
-    }
-
-    fn saw(&mut self, pts: ClockTime) {
-        if self.nominal.is_some() {
-            return;
-        }
-        self.seen.push_back(pts);
-        if self.seen.len() > 31 {
-            self.seen.pop_front();
-        }
-    }
-
-    fn fps(&self) -> Option<f64> {
-        let measured = || {
-            let span = self.seen.back()?.checked_sub(*self.seen.front()?)?;
-            (span > ClockTime::ZERO).then(|| (self.seen.len() - 1) as f64 * 1e9 / span.nseconds() as f64)
-        };
-        self.nominal.or_else(measured)
     }
 }
