@@ -1,5 +1,7 @@
 //! What was found in a frame; rides with it to the ops behind and to the statistics.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use crate::vision::Detection;
@@ -11,6 +13,8 @@ pub struct Meta {
     pub measurements: SmallVec<[Measurement; 6]>,
     /// What was seen, in the order of finding. Boxes are in pixels of this picture.
     pub detections: Vec<Detection>,
+    /// Names of the detect ops that looked at this picture; with `every = N`, others did not.
+    pub looked: SmallVec<[Arc<str>; 2]>,
 }
 
 /// One number measured on one picture.

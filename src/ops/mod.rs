@@ -51,6 +51,7 @@ mod polygon;
 mod position;
 mod psnr;
 mod rectangle;
+mod redact;
 mod reference;
 mod region;
 mod resize;
@@ -73,6 +74,7 @@ mod threshold;
 mod timecode;
 mod trim;
 mod undistort;
+mod veil;
 mod warp;
 mod when;
 mod white_balance;
@@ -155,6 +157,8 @@ pub static ALL: &[Entry] = &[
     Entry::of::<flicker::Flicker>(),
     Entry::of::<psnr::Psnr>(),
     Entry::of::<ssim::Ssim>(),
+    // Seeing and following.
+    Entry::of::<redact::Redact>(),
 ];
 
 /// Where an op stands in the documentation.
@@ -275,6 +279,11 @@ pub trait Op: Send {
         Ok(())
     }
 
+    /// Pictures that it copied itself because they were not writable: what a [`Mode::Time`] op that edits has to count.
+    fn copies(&self) -> u64 {
+        0
+    }
+
     /// What the op found over the whole run, for the stats file and the summary: a JSON object. The summary shows its
     /// `spans` (a list of `start` and `end` in seconds of the source) and its `note`.
     fn report(&self) -> Option<serde_json::Value> {
@@ -377,6 +386,12 @@ pub trait OpConfig: DeserializeOwned + Serialize + JsonSchema + fmt::Debug + Sen
 
     /// True when a moment of the source is at another time in the output: audio can then not be carried through.
     fn retimes(&self) -> bool {
+        false
+    }
+
+    /// True when it hides what may be anywhere in the picture: `enabled = false` is refused, so are ops that show the
+    /// picture as it came in, and no tags of the source reach an output.
+    fn redacts(&self) -> bool {
         false
     }
 

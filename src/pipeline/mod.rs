@@ -107,6 +107,11 @@ fn start(
              both)"
         ));
     }
+    if settings.ops.iter().any(|o| o.config.redacts()) {
+        // Who is hidden in the pictures is not to be named, shown or placed beside them.
+        facts.tags = gstreamer::TagList::new();
+        opened.audio.iter_mut().for_each(AudioTrack::forget_tags);
+    }
     progress.begin(&facts);
 
     let spec = match settings.source.stride {

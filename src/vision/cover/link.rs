@@ -1,7 +1,7 @@
 //! Which box of this picture is which thing of the pictures before.
 
-use crate::vision::Rect;
 use super::{Covers, Line, Loose, Seen, size};
+use crate::vision::Rect;
 
 /// A box of this overlap with the place that is expected may be anywhere in it.
 const OVERLAP: f32 = 0.1;
