@@ -10,6 +10,7 @@ mod read;
 mod regions;
 mod schema;
 mod set;
+mod sight;
 mod sink;
 mod source;
 mod texts;

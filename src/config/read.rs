@@ -57,6 +57,7 @@ pub fn read(given: &Given<'_>) -> Result<Settings, Failure> {
     vars::fill_in(&texts, &mut root)?;
     let regions = Named::take(&texts, &mut root)?;
     let settings = Reader { texts: &texts, regions: &regions }.settings(root)?;
+    super::sight::check(&settings.ops, &settings.sinks)?;
     Ok(Settings { files: includer.files, ..settings })
 }
 

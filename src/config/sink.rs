@@ -12,11 +12,12 @@ use super::Invalid;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct SinkSettings {
-    /// `file`, `images`, `display`, `null` or `pipeline`.
+    /// `file`, `images`, `display`, `null`, `pipeline` or `detections`.
     #[serde(rename = "type")]
     pub kind: SinkKind,
     /// For `file`: the file; its extension chooses the container (mp4, mov, mkv, webm, avi, ts). For `images`: a pattern
-    /// with one number, as in `out/%05d.png`.
+    /// with one number, as in `out/%05d.png`. For `detections`: the file; its extension chooses the form: jsonl (a line per
+    /// picture), csv (a line per detection), json (COCO), txt (MOTChallenge).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
     /// For `pipeline`: what follows raw video, as for gst-launch-1.0.
@@ -68,6 +69,8 @@ pub enum SinkKind {
     Null,
     /// A GStreamer pipeline's tail.
     Pipeline,
+    /// What the ops saw, as a table.
+    Detections,
 }
 
 /// What a full output does.
@@ -103,6 +106,9 @@ impl Default for SinkSettings {
 /// Extensions that are written as picture sequences.
 pub const IMAGE_EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
 
+/// Extensions of files that detections are written to.
+pub const DETECTION_EXTENSIONS: [&str; 4] = ["jsonl", "csv", "json", "txt"];
+
 impl SinkSettings {
     /// The output that a person means by `-o text`.
     pub fn from_text(text: &str) -> Self {
@@ -121,8 +127,11 @@ impl SinkSettings {
     /// A file, or a picture sequence where the name holds a number pattern and a picture extension.
     pub fn from_path(path: PathBuf) -> Self {
         let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-        let images = IMAGE_EXTENSIONS.contains(&extension.as_str());
-        let kind = if images { SinkKind::Images } else { SinkKind::File };
+        let kind = match extension.as_str() {
+            e if IMAGE_EXTENSIONS.contains(&e) => SinkKind::Images,
+            e if DETECTION_EXTENSIONS.contains(&e) => SinkKind::Detections,
+            _ => SinkKind::File,
+        };
         SinkSettings { kind, path: Some(path), ..Default::default() }
     }
 
@@ -130,7 +139,9 @@ impl SinkSettings {
     pub fn check(&self) -> Result<(), Invalid> {
         let wrong = |key: &'static str, message: String| Err(Invalid::new(key, message));
         match self.kind {
-            SinkKind::File | SinkKind::Images if self.path.as_ref().is_none_or(|p| p.as_os_str().is_empty()) => {
+            SinkKind::File | SinkKind::Images | SinkKind::Detections
+                if self.path.as_ref().is_none_or(|p| p.as_os_str().is_empty()) =>
+            {
                 wrong("path", "this sink has no path".into())
             }
             SinkKind::Pipeline if self.pipeline.as_deref().is_none_or(str::is_empty) => {
@@ -147,6 +158,17 @@ impl SinkSettings {
                             "`{name}` would be one picture for all frames: put a number into the name, as in frames/%05d.png"
                         ),
                     ),
+                }
+            }
+            SinkKind::Detections => {
+                let path = self.path.clone().unwrap_or_default();
+                let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+                match DETECTION_EXTENSIONS.contains(&extension.as_str()) {
+                    true => Ok(()),
+                    false => {
+                        let known = DETECTION_EXTENSIONS.join(", ");
+                        wrong("path", format!("`{extension}` is no form of detections: {known} are"))
+                    }
                 }
             }
             _ if self.quality.is_some() && self.bitrate.is_some() => {
@@ -170,7 +192,7 @@ impl SinkSettings {
     /// How people call this output.
     pub fn label(&self) -> String {
         match self.kind {
-            SinkKind::File | SinkKind::Images => {
+            SinkKind::File | SinkKind::Images | SinkKind::Detections => {
                 self.path.as_ref().map(|p| p.display().to_string()).unwrap_or_default()
             }
             SinkKind::Display => "display".into(),

@@ -96,6 +96,10 @@ impl OpConfig for Compare {
         true
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn build(&self) -> Box<dyn Op> {
         Box::new(Comparison { config: self.clone(), spec: None, convert: None, difference: None, labels: Vec::new() })
     }

@@ -71,6 +71,10 @@ impl OpConfig for Crop {
         Reach::Never("it changes the size of the picture")
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn build(&self) -> Box<dyn Op> {
         Box::new(Cropping { config: self.clone(), part: Rect::default() })
     }

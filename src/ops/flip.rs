@@ -45,6 +45,10 @@ impl OpConfig for Flip {
         Reach::Whole
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn build(&self) -> Box<dyn Op> {
         // OpenCV's code names the axis that stays.
         Box::new(Flipping(match self.direction {

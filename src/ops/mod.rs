@@ -17,6 +17,8 @@ mod compare;
 mod crop;
 mod cube;
 mod denoise;
+mod detect;
+mod draw;
 mod drawing;
 mod edges;
 mod equalize;
@@ -158,6 +160,8 @@ pub static ALL: &[Entry] = &[
     Entry::of::<psnr::Psnr>(),
     Entry::of::<ssim::Ssim>(),
     // Seeing and following.
+    Entry::of::<detect::Detect>(),
+    Entry::of::<draw::Draw>(),
     Entry::of::<redact::Redact>(),
 ];
 
@@ -233,6 +237,32 @@ pub enum Reach {
     /// It hides its region, which is required; `when` and `enabled = false` are refused. It edits the whole picture in place
     /// and sees to the region itself: the runner hands that to [`Op::within`], since a cut-out could leave a border.
     Guards,
+    /// It reads the picture and sees to the region itself, if it is given one: what it finds are places of the whole picture.
+    Looks,
+}
+
+impl Reach {
+    /// True where the runner hands the region to [`Op::within`].
+    pub fn is_own(self) -> bool {
+        matches!(self, Reach::Guards | Reach::Looks)
+    }
+}
+
+/// What an op has to do with the detections that ride on the frame.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Sight {
+    /// Nothing: they pass by.
+    #[default]
+    None,
+    /// Finds some, under this name; on those of another `detect` op, if it names one.
+    Finds {
+        /// What later ops call it by.
+        name: String,
+        /// The `detect` op on whose finds it looks.
+        on: Option<String>,
+    },
+    /// Uses those of the `detect` op of this name, or all.
+    Uses(Option<String>),
 }
 
 /// An op at work on one stream.
@@ -240,7 +270,7 @@ pub trait Op: Send {
     /// What it does with buffers.
     fn mode(&self) -> Mode;
 
-    /// Called before `prepare` where the op sees to its region itself ([`Reach::Guards`]).
+    /// Called before `prepare` where the op sees to its region itself ([`Reach::is_own`]).
     fn within(&mut self, _regions: &Regions) {}
 
     /// Called once, before the first frame, with what comes in; answers with what goes out. Anything that depends on
@@ -386,6 +416,16 @@ pub trait OpConfig: DeserializeOwned + Serialize + JsonSchema + fmt::Debug + Sen
 
     /// True when a moment of the source is at another time in the output: audio can then not be carried through.
     fn retimes(&self) -> bool {
+        false
+    }
+
+    /// What it has to do with detections.
+    fn sight(&self) -> Sight {
+        Sight::None
+    }
+
+    /// True when it moves what is seen to another place of the picture: places that were found before are wrong behind it.
+    fn moves_pixels(&self) -> bool {
         false
     }
 

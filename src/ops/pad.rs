@@ -146,6 +146,10 @@ impl OpConfig for Pad {
         Reach::Never("it changes the size of the picture")
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn build(&self) -> Box<dyn Op> {
         Box::new(Padding { config: self.clone(), planes: Vec::new() })
     }

@@ -130,6 +130,10 @@ impl OpConfig for Perspective {
         }
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn build(&self) -> Box<dyn Op> {
         Box::new(Pulling { config: self.clone(), warp: None })
     }

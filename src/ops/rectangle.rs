@@ -123,7 +123,7 @@ impl Drawing for Rectangle {
 }
 
 /// How much of each pixel of `window` lies in `rect`, whose corners are round by `radius`, as 0 to 255.
-fn cover(window: Rect, rect: Rect, radius: f64) -> Vec<u8> {
+pub(super) fn cover(window: Rect, rect: Rect, radius: f64) -> Vec<u8> {
     let mut mask = vec![0; (window.width * window.height) as usize];
     let radius = radius.clamp(0.0, f64::from(rect.width.min(rect.height)) / 2.0);
     let round = radius.ceil() as i32;

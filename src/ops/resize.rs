@@ -103,6 +103,10 @@ impl OpConfig for Resize {
         Reach::Never("it changes the size of the picture")
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn build(&self) -> Box<dyn Op> {
         Box::new(Resizing { config: self.clone(), plan: Plan::default(), fills: Vec::new(), scratch: Mat::default() })
     }

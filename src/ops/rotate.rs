@@ -54,6 +54,10 @@ impl OpConfig for Rotate {
         }
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn build(&self) -> Box<dyn Op> {
         let config = self.clone();
         Box::new(Rotating { config, way: Way::Copy, scratch: Default::default() })

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::animation::{self, Track};
-use super::{Group, Invalid, Op, OpConfig, Reach, Regions, Takes, When};
+use super::{Group, Invalid, Op, OpConfig, Reach, Regions, Sight, Takes, When};
 use crate::frame::Layout;
 
 /// A row of the registry.
@@ -56,6 +56,10 @@ pub trait Configured: Send + Sync {
     fn wants_original(&self) -> bool;
     /// See [`OpConfig::retimes`].
     fn retimes(&self) -> bool;
+    /// See [`OpConfig::sight`].
+    fn sight(&self) -> Sight;
+    /// See [`OpConfig::moves_pixels`].
+    fn moves_pixels(&self) -> bool;
     /// See [`OpConfig::redacts`].
     fn redacts(&self) -> bool;
     /// See [`OpConfig::no_when`].
@@ -82,6 +86,12 @@ impl<T: OpConfig> Configured for Of<T> {
     }
     fn retimes(&self) -> bool {
         self.0.retimes()
+    }
+    fn sight(&self) -> Sight {
+        self.0.sight()
+    }
+    fn moves_pixels(&self) -> bool {
+        self.0.moves_pixels()
     }
     fn redacts(&self) -> bool {
         self.0.redacts()

@@ -73,6 +73,10 @@ impl OpConfig for Undistort {
         Reach::Whole
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn build(&self) -> Box<dyn Op> {
         Box::new(Straightening { config: self.clone(), warp: None })
     }

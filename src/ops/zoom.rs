@@ -48,6 +48,10 @@ impl OpConfig for Zoom {
         Reach::Whole
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn build(&self) -> Box<dyn Op> {
         Box::new(Zooming { config: self.clone(), warp: None })
     }

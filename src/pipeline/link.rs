@@ -86,7 +86,7 @@ impl Link {
         let mode = op.mode();
         let (mut stateful, mut output, mut window, mut inside) =
             (settings.config.stateful() || mode == Mode::Time, None, None, input.clone());
-        if let Some(regions) = settings.common.region.as_ref().filter(|_| settings.config.reach() != Reach::Guards) {
+        if let Some(regions) = settings.common.region.as_ref().filter(|_| !settings.config.reach().is_own()) {
             match Window::of(regions, settings.config.reach(), mode, input)? {
                 Some((spec, w)) => (inside, window) = (spec, Some(w)),
                 // Nothing of the region lies in the picture: the op has nothing to do.
@@ -199,7 +199,7 @@ impl Link {
 /// Makes the op; one that sees to its region itself is told which.
 fn build(settings: &OpSettings, config: &Arc<dyn Configured>) -> Box<dyn Op> {
     let mut op = config.build();
-    if let (Some(regions), Reach::Guards) = (&settings.common.region, config.reach()) {
+    if let Some(regions) = settings.common.region.as_ref().filter(|_| config.reach().is_own()) {
         op.within(regions);
     }
     op
@@ -328,7 +328,7 @@ impl Window {
         let whole = Rect::new(0, 0, width as i32, height as i32);
         let mut rect = match reach {
             Reach::Never(why) => return Err(OpError::Refused(format!("region is not possible here: {why}"))),
-            Reach::Whole | Reach::Guards => whole,
+            Reach::Whole | Reach::Guards | Reach::Looks => whole,
             Reach::Near(n) => {
                 // Two more, since a subsampled plane rounds a region to its own samples. What is only read is what was asked for.
                 let n = if mode == Mode::Read { 0 } else { n as i32 + 2 };

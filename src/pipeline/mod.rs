@@ -107,11 +107,6 @@ fn start(
              both)"
         ));
     }
-    if settings.ops.iter().any(|o| o.config.redacts()) {
-        // Who is hidden in the pictures is not to be named, shown or placed beside them.
-        facts.tags = gstreamer::TagList::new();
-        opened.audio.iter_mut().for_each(AudioTrack::forget_tags);
-    }
     progress.begin(&facts);
 
     let spec = match settings.source.stride {
@@ -138,8 +133,9 @@ fn start(
     let counters = Arc::new(Counters::default());
     let (complete, first) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let (mut outlets, mut writers, mut tap) = (Vec::new(), Vec::new(), 0);
+    let anonymous = settings.ops.iter().any(|o| o.config.redacts());
     for s in &settings.sinks {
-        let site = Site { facts: &facts, spec: chain.output(), audio: &opened.audio, tap, zero };
+        let site = Site { facts: &facts, spec: chain.output(), audio: &opened.audio, tap, zero, anonymous };
         let sink = sink::open(s, &site)?;
         tap += usize::from(sink::takes_audio(s));
         let overflow = sink::writer::Overflow::of(s.policy, facts.live, !matches!(s.kind, SinkKind::Display));

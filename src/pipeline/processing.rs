@@ -69,13 +69,15 @@ pub fn process(
     alive: &AtomicBool,
 ) -> (Processed, Result<(), Failure>) {
     let mut edits = 0;
-    let mut deliver = |frame: Frame| {
+    let mut deliver = |mut frame: Frame| {
         measures.add(&frame);
         let arrived = frame.arrived;
         Counters::bump(&counters.processed);
         counters.position.store(frame.pts.nseconds(), Ordering::Relaxed);
-        let (pts, duration) = (frame.pts, frame.duration);
-        let delivery = Delivery { buffer: frame.into_buffer(), pts, duration, arrived };
+        let meta = std::mem::take(&mut frame.meta);
+        let meta = (!meta.looked.is_empty() || !meta.detections.is_empty()).then(|| Arc::new(meta));
+        let Frame { pts, duration, index, position, .. } = frame;
+        let delivery = Delivery { buffer: frame.into_buffer(), pts, duration, arrived, index, position, meta };
         let asked = Instant::now();
         outlets.retain(|(outlet, alive)| outlet.send(delivery.clone(), alive));
         counters.sink_wait.fetch_add(asked.elapsed().as_nanos() as u64, Ordering::Relaxed);

@@ -1,7 +1,9 @@
 //! Where frames go: one file per kind of sink, and the writer thread that serves it.
 
+mod anonymous;
 mod audio;
 mod container;
+mod detections;
 mod display;
 mod encoder;
 mod even;
@@ -20,7 +22,7 @@ use gstreamer::ClockTime;
 
 use crate::config::{SinkKind, SinkSettings};
 use crate::failure::Failure;
-use crate::frame::Spec;
+use crate::frame::{Meta, Spec};
 use crate::source::{AudioTrack, Facts};
 
 pub use target::preflight;
@@ -36,6 +38,12 @@ pub struct Delivery {
     pub duration: Option<ClockTime>,
     /// When its frame reached the reader.
     pub arrived: Instant,
+    /// Place among the frames that the run takes in, from 0.
+    pub index: u64,
+    /// Time in the source.
+    pub position: ClockTime,
+    /// What the ops found, where one looked for something.
+    pub meta: Option<Arc<Meta>>,
 }
 
 /// How the stream ended.
@@ -88,6 +96,9 @@ pub struct Site<'a> {
     pub tap: usize,
     /// The source time that is 0 in the output.
     pub zero: ClockTime,
+    /// Nothing that describes the source goes into the output: what is hidden in the pictures is not to be named beside
+    /// them.
+    pub anonymous: bool,
 }
 
 /// Makes the sink that `settings` ask for.
@@ -95,6 +106,7 @@ pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Box<dyn Sink>, F
     Ok(match settings.kind {
         SinkKind::Null => Box::new(Null),
         SinkKind::File => Box::new(file::FileSink::open(settings, site)?),
+        SinkKind::Detections => Box::new(detections::DetectionSink::open(settings, site)?),
         SinkKind::Images => Box::new(images::ImageSink::open(settings, site)?),
         SinkKind::Display => Box::new(display::open(settings, site)?),
         SinkKind::Pipeline => Box::new(user::open(settings, site)?),

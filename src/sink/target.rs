@@ -85,7 +85,7 @@ impl Drop for Target {
 pub fn preflight(sinks: &[SinkSettings], input: &Input) -> Result<(), Failure> {
     let mut seen: Vec<PathBuf> = Vec::new();
     for sink in sinks {
-        let Some(path) = sink.path.as_deref().filter(|_| matches!(sink.kind, SinkKind::File | SinkKind::Images)) else {
+        let Some(path) = sink.path.as_deref() else {
             continue;
         };
         let shown = path.display();

@@ -41,15 +41,6 @@ impl AudioTrack {
         self.rewind.lock().unwrap_or_else(|e| e.into_inner()).clear();
         AudioTrack { taps: Vec::new(), ..self }
     }
-
-    /// Leaves nothing of what describes the content but the language.
-    pub fn forget_tags(&mut self) {
-        let language = self.tags.get::<gstreamer::tags::LanguageCode>().map(|l| l.get().to_owned());
-        self.tags = gstreamer::TagList::new();
-        if let (Some(language), Some(tags)) = (language, self.tags.get_mut()) {
-            tags.add::<gstreamer::tags::LanguageCode>(&language.as_str(), gstreamer::TagMergeMode::Replace);
-        }
-    }
 }
 
 /// How much may wait between source and sink.

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use self::cut::Scenes;
 use self::paint::Painter;
 use self::report::{Log, Thumbnails};
-use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Stream};
+use super::detect::Labels;
+use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Sight, Stream};
 use crate::config::Time;
 use crate::frame::{Color, Frame, Pool, Spec};
 use crate::vision::Rect;
@@ -32,9 +33,9 @@ pub struct Redact {
     /// Only what the `detect` op of this name found. Default: what any found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detector: Option<String>,
-    /// Only these labels, with commas: `face,plate`. Default: all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub labels: Option<String>,
+    /// Only these labels (`["face", "plate"]`; on the command line `face|plate`). Default: all.
+    #[serde(skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
     /// `pixelate` (blocks), `blur` (the same blocks, blended into each other), `fill` (one colour: nothing is left) or
     /// `image` (a picture file on that colour). What `pixelate` and `blur` leave are the means of a few cells; software can
     /// tell known faces apart even from such: where it matters use `fill`.
@@ -110,7 +111,7 @@ impl Default for Redact {
     fn default() -> Self {
         Redact {
             detector: None,
-            labels: None,
+            labels: Labels::default(),
             method: Method::Pixelate,
             cells: 8,
             color: Color::BLACK,
@@ -150,9 +151,6 @@ impl OpConfig for Redact {
             let what = format!("link-score = {} is above min-score = {}", self.link_score, self.min_score);
             return Err(Invalid::new("link-score", what));
         }
-        if self.labels.is_some() && self.labels().next().is_none() {
-            return Err(Invalid::new("labels", "labels is empty, and would hide nothing: leave it out to hide all"));
-        }
         match (self.method, self.image.as_deref().is_some_and(|i| !i.is_empty())) {
             (Method::Image, false) => {
                 Err(Invalid::new("image", "image is missing: method = \"image\" needs a picture file"))
@@ -164,6 +162,10 @@ impl OpConfig for Redact {
 
     fn reach(&self) -> Reach {
         Reach::Never("it hides what detectors found, wherever that is; give the region to the op detect")
+    }
+
+    fn sight(&self) -> Sight {
+        Sight::Uses(self.detector.clone())
     }
 
     fn stateful(&self) -> bool {
@@ -205,12 +207,6 @@ impl OpConfig for Redact {
     }
 }
 
-impl Redact {
-    fn labels(&self) -> impl Iterator<Item = &str> {
-        self.labels.iter().flat_map(|l| l.split(',')).map(str::trim).filter(|l| !l.is_empty())
-    }
-}
-
 /// Pictures that are held back at most, whatever their rate.
 const MOST: usize = 120;
 /// For how long a picture is held back at most.
@@ -241,7 +237,7 @@ impl Redacting {
         let wanted = |name: &str| config.detector.as_deref().is_none_or(|d| d == name);
         self.found.clear();
         for d in frame.meta.detections.iter().filter(|d| wanted(&d.detector)) {
-            if config.labels.is_none() || config.labels().any(|l| l == &*d.label) {
+            if config.labels.hold(&d.label) {
                 self.found.push((d.rect, d.score));
             }
         }
@@ -359,7 +355,6 @@ mod tests {
         assert!(default().check().is_ok());
         assert_eq!(wrong(Redact { cells: 12, ..default() }), "cells");
         assert_eq!(wrong(Redact { link_score: 0.5, ..default() }), "link-score");
-        assert_eq!(wrong(Redact { labels: Some(" , ".into()), ..default() }), "labels");
         assert_eq!(wrong(Redact { method: Method::Image, ..default() }), "image");
         assert_eq!(wrong(Redact { image: Some("logo.png".into()), ..default() }), "image");
         assert_eq!(wrong(Redact { lead: Time(ClockTime::from_seconds(3)), ..default() }), "lead");

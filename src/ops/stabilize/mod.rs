@@ -91,6 +91,10 @@ impl OpConfig for Stabilize {
         true
     }
 
+    fn moves_pixels(&self) -> bool {
+        true
+    }
+
     fn build(&self) -> Box<dyn Op> {
         Box::new(Steadying {
             config: self.clone(),

@@ -2,6 +2,7 @@
 
 mod hershey;
 mod ink;
+mod label;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use gstreamer::ClockTime;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::label::Labels;
 pub use self::template::FIELDS;
 
 use self::ink::{Bounds, Ink};

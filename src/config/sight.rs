@@ -1,0 +1,60 @@
+//! Who finds what in pictures and who uses it: names that fit, in an order that works.
+
+use super::{SinkSettings, did_you_mean};
+use crate::failure::Failure;
+use crate::ops::{OpSettings, Sight};
+
+/// Checks that every op and sink that uses detections has some: found before it, by that name, and not moved since.
+pub fn check(ops: &[OpSettings], sinks: &[SinkSettings]) -> Result<(), Failure> {
+    let mut found: Vec<String> = Vec::new();
+    let mut moved: Option<&'static str> = None;
+    for op in ops.iter().filter(|o| o.common.enabled) {
+        let sight = op.config.sight();
+        let used = match &sight {
+            Sight::Finds { on: Some(on), .. } => Some(Some(on)),
+            Sight::Uses(name) => Some(name.as_ref()),
+            _ => None,
+        };
+        if let Some(name) = used {
+            uses(op.name, name.map(String::as_str), &found, moved)?;
+        }
+        if let Sight::Finds { name, .. } = sight {
+            if moved.is_some() {
+                // What was found before the move is no longer of use to anybody.
+                found.clear();
+                moved = None;
+            }
+            if found.contains(&name) {
+                let what = format!("two detect ops are called `{name}`");
+                return Err(Failure::usage(what).fix("give one of them another name, as in name = \"faces\""));
+            }
+            found.push(name);
+        }
+        if op.config.moves_pixels() && !found.is_empty() {
+            moved.get_or_insert(op.name);
+        }
+    }
+    for sink in sinks.iter().filter(|s| s.kind == super::SinkKind::Detections) {
+        uses(&format!("output {}", sink.label()), None, &found, moved)?;
+    }
+    Ok(())
+}
+
+fn uses(who: &str, name: Option<&str>, found: &[String], moved: Option<&str>) -> Result<(), Failure> {
+    if let Some(op) = moved {
+        let what = format!("op {op} stands between detect and {who}: the places that were found are no longer right");
+        return Err(Failure::usage(what).fix(format!("put {op} before detect, or behind what uses the detections")));
+    }
+    match name {
+        _ if found.is_empty() => Err(Failure::usage(format!("{who} uses detections, and no op before it finds any"))
+            .fix("put a detect op before it, as in --op detect:model=hog")),
+        Some(name) if !found.iter().any(|f| f == name) => {
+            let hint = did_you_mean(name, found.iter().map(String::as_str));
+            Err(Failure::usage(format!(
+                "{who} uses the detections of `{name}`, and no detect op before it has that name{hint}"
+            ))
+            .fix(format!("there is {}", found.join(", "))))
+        }
+        _ => Ok(()),
+    }
+}
