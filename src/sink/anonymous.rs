@@ -81,9 +81,11 @@ pub fn watch(muxer: &gstreamer::Element) {
             && let gstreamer::EventView::Tag(tag) = event.view()
         {
             let language = tag.tag().get::<tags::LanguageCode>().map(|l| l.get().to_owned());
-            let Some(language) = language else { return PadProbeReturn::Drop };
             let mut list = TagList::new();
-            list.make_mut().add::<tags::LanguageCode>(&language.as_str(), TagMergeMode::Replace);
+            if let Some(language) = language {
+                list.make_mut().add::<tags::LanguageCode>(&language.as_str(), TagMergeMode::Replace);
+            }
+            // An empty one in its place: a sticky event that a probe drops makes GStreamer complain.
             info.data = Some(PadProbeData::Event(gstreamer::event::Tag::new(list)));
         }
         PadProbeReturn::Ok

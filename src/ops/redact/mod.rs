@@ -18,8 +18,7 @@ use super::detect::Labels;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Sight, Stream};
 use crate::config::Time;
 use crate::frame::{Color, Frame, Pool, Spec};
-use crate::vision::Rect;
-use crate::vision::cover::{self, Cover, Covers};
+use crate::vision::cover::{self, Cover, Covers, Found};
 
 /// Hides what `detect` ops found (faces, plates), and keeps it hidden where they miss it: put it behind them.
 ///
@@ -113,7 +112,7 @@ impl Default for Redact {
             detector: None,
             labels: Labels::default(),
             method: Method::Pixelate,
-            cells: 8,
+            cells: 4,
             color: Color::BLACK,
             image: None,
             shape: Shape::Box,
@@ -224,7 +223,7 @@ struct Redacting {
     painter: Option<Painter>,
     pool: Option<Pool>,
     copies: u64,
-    found: Vec<(Rect, f32)>,
+    found: Vec<Found>,
     shown: Vec<Cover>,
     log: Log,
     thumbnails: Option<Thumbnails>,
@@ -238,7 +237,7 @@ impl Redacting {
         self.found.clear();
         for d in frame.meta.detections.iter().filter(|d| wanted(&d.detector)) {
             if config.labels.hold(&d.label) {
-                self.found.push((d.rect, d.score));
+                self.found.push(Found { rect: d.rect, score: d.score, predicted: d.predicted });
             }
         }
         let looked = !self.found.is_empty() || frame.meta.looked.iter().any(|name| wanted(name));

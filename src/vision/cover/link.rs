@@ -1,6 +1,6 @@
 //! Which box of this picture is which thing of the pictures before.
 
-use super::{Covers, Line, Loose, Seen, size};
+use super::{Covers, Found, Line, Loose, Seen, size};
 use crate::vision::Rect;
 
 /// A box of this overlap with the place that is expected may be anywhere in it.
@@ -17,11 +17,9 @@ const WEAK: f64 = 0.5;
 impl Covers {
     /// Gives each box to the thing that it fits best, nearest first; those left over start new ones, or wait to be the
     /// beginning of one.
-    pub(super) fn link(&mut self, time: f64, found: &[(Rect, f32)]) {
-        let good = |(rect, score): &&(Rect, f32)| {
-            *score >= self.settings.link && rect.is_finite() && rect.w > 0.0 && rect.h > 0.0
-        };
-        let found: Vec<(Rect, f32)> = found.iter().filter(good).copied().collect();
+    pub(super) fn link(&mut self, time: f64, found: &[Found]) {
+        let good = |f: &&Found| f.score >= self.settings.link && f.rect.is_finite() && f.rect.w > 0.0 && f.rect.h > 0.0;
+        let found: Vec<Found> = found.iter().filter(good).copied().collect();
         let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
         for (l, line) in self.lines.iter().enumerate() {
             let last = line.last();
@@ -29,7 +27,7 @@ impl Covers {
                 continue;
             }
             let expected = self.away(line, line.seen.len() - 1, time);
-            for (f, (rect, score)) in found.iter().enumerate() {
+            for (f, Found { rect, score, .. }) in found.iter().enumerate() {
                 let weak = if *score < self.settings.start { WEAK } else { 0.0 };
                 let cost = self.cost(&last.rect, &expected, rect, time - last.time);
                 pairs.extend(cost.map(|c| (c + weak, l, f)));
@@ -40,12 +38,12 @@ impl Covers {
         for (_, l, f) in pairs {
             if !lines[l] && !boxes[f] {
                 (lines[l], boxes[f]) = (true, true);
-                self.lines[l].seen.push_back(Seen { time, rect: found[f].0 });
+                self.lines[l].seen.push_back(found[f].at(time));
             }
         }
-        for ((rect, score), _) in found.into_iter().zip(boxes).filter(|(_, linked)| !linked) {
-            let seen = Seen { time, rect };
-            if score < self.settings.start {
+        for (found, _) in found.into_iter().zip(boxes).filter(|(_, linked)| !linked) {
+            let seen = found.at(time);
+            if found.score < self.settings.start {
                 self.loose.push_back(Loose { seen, taken: false });
             } else {
                 self.start(seen);
@@ -84,5 +82,11 @@ impl Covers {
         let near = apart <= (SLACK + self.settings.max_speed * dt).min(FARTHEST);
         let overlaps = last.iou(rect).max(expected.iou(rect)) >= OVERLAP;
         ((near || overlaps) && ratio <= RATIO * (1.0 + dt)).then(|| apart + ratio.ln())
+    }
+}
+
+impl Found {
+    fn at(&self, time: f64) -> Seen {
+        Seen { time, rect: self.rect, predicted: self.predicted }
     }
 }

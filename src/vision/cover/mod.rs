@@ -36,12 +36,25 @@ pub struct Settings {
     pub link: f32,
 }
 
+/// Something found on a picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// Where, in pixels.
+    pub rect: Rect,
+    /// 0–1.
+    pub score: f32,
+    /// A tracker put it there, no detector.
+    pub predicted: bool,
+}
+
 /// Why a cover stands on a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Why {
     /// Something was found there.
     Seen,
+    /// A tracker put it there.
+    Tracked,
     /// No detector looked at this picture; it was found before and after.
     Between,
     /// Missed on this picture, found before and after.
@@ -57,6 +70,7 @@ impl Why {
     pub fn name(self) -> &'static str {
         match self {
             Why::Seen => "seen",
+            Why::Tracked => "tracked",
             Why::Between => "between",
             Why::Interpolated => "interpolated",
             Why::Held => "held",
@@ -81,6 +95,7 @@ pub struct Cover {
 struct Seen {
     time: f64,
     rect: Rect,
+    predicted: bool,
 }
 
 /// The boxes of one thing, in order of time; never empty.
@@ -127,8 +142,8 @@ impl Covers {
     }
 
     /// Takes note of the next picture, at `time`: whether a detector `looked` at it, whether it is the first of a new scene,
-    /// and what was found, with scores.
-    pub fn see(&mut self, time: f64, looked: bool, cut: bool, found: &[(Rect, f32)]) {
+    /// and what was found.
+    pub fn see(&mut self, time: f64, looked: bool, cut: bool, found: &[Found]) {
         if cut {
             self.cuts.push_back(time);
         }
@@ -171,8 +186,8 @@ impl Covers {
 
     fn cover(&self, line: &Line, time: f64, looked: bool) -> Option<(Rect, Why)> {
         let after = line.seen.partition_point(|s| s.time < time);
-        if line.seen.get(after).is_some_and(|s| s.time == time) {
-            return Some((self.steady(line, after), Why::Seen));
+        if let Some(at) = line.seen.get(after).filter(|s| s.time == time) {
+            return Some((self.steady(line, after), if at.predicted { Why::Tracked } else { Why::Seen }));
         }
         let before = after.checked_sub(1).and_then(|i| line.seen.get(i));
         match (before, line.seen.get(after)) {
