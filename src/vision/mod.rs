@@ -3,6 +3,7 @@
 pub mod cover;
 pub mod detect;
 mod detection;
+pub mod model;
 mod rect;
 
 pub use detection::{Detection, Point};

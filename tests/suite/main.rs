@@ -18,6 +18,7 @@ mod ops;
 mod outputs;
 mod redaction;
 mod registry;
+mod seeing;
 mod settings;
 mod stopping;
 mod timing;
