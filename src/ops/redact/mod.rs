@@ -339,6 +339,12 @@ impl Op for Redacting {
     }
 }
 
+impl Drop for Redacting {
+    fn drop(&mut self) {
+        self.log.save_the_rest();
+    }
+}
+
 fn seconds(t: ClockTime) -> f64 {
     t.nseconds() as f64 / 1e9
 }

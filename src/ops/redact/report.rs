@@ -104,6 +104,13 @@ impl Log {
         self.pictures.push(jpeg);
     }
 
+    /// Writes the page of a run that ended without an end: what is known is of use all the same.
+    pub fn save_the_rest(&mut self) {
+        if self.dirty {
+            let _ = self.save();
+        }
+    }
+
     /// Writes the page, if it is time to.
     pub fn save_now_and_then(&mut self) {
         if self.dirty && self.written.get_or_insert_with(Instant::now).elapsed() > EVERY {
@@ -157,9 +164,9 @@ impl Log {
         let _ = write!(
             page,
             "<title>Redaction of {0}</title><h1>Redaction of {0}</h1>\n<p>{1}. A cover is predicted where no detector saw \
-             what it hides on that frame: it was <b>held</b> after the last box, it <b>leads</b> the first one, it is \
-             <b>interpolated</b> where it was missed, or lies <b>between</b> two looks. Thumbnails show {shown}, the \
-             predicted covers outlined. What no detector ever found is not in this list.</p>\n",
+             what it hides on that frame: it is <b>held</b> after the last box, it <b>leads</b> the first one, it is \
+             <b>interpolated</b> where it was missed, lies <b>between</b> two looks, or was put there by \
+             a tracker. Thumbnails show {shown}, the predicted covers outlined. What no detector ever found is not in this list.</p>\n",
             escaped(&self.source),
             escaped(&self.sum()),
         );
