@@ -85,19 +85,18 @@ impl OpConfig for Image {
     }
 }
 
-impl Image {
-    /// The file's pixels, upright: straight red, green, blue, opacity.
-    fn read(&self) -> Result<RgbaImage, OpError> {
-        let bad =
-            |why: &dyn std::fmt::Display| OpError::Refused(format!("cannot read the picture {}: {why}", self.path));
-        let reader = ImageReader::open(&self.path).and_then(ImageReader::with_guessed_format).map_err(|e| bad(&e))?;
-        let mut decoder = reader.into_decoder().map_err(|e| bad(&e))?;
-        let orientation = decoder.orientation().map_err(|e| bad(&e))?;
-        let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| bad(&e))?;
-        picture.apply_orientation(orientation);
-        Ok(picture.into_rgba8())
-    }
+/// A picture file's pixels, upright: straight red, green, blue, opacity.
+pub fn read(path: &str) -> Result<RgbaImage, OpError> {
+    let bad = |why: &dyn std::fmt::Display| OpError::Refused(format!("cannot read the picture {path}: {why}"));
+    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(|e| bad(&e))?;
+    let mut decoder = reader.into_decoder().map_err(|e| bad(&e))?;
+    let orientation = decoder.orientation().map_err(|e| bad(&e))?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| bad(&e))?;
+    picture.apply_orientation(orientation);
+    Ok(picture.into_rgba8())
+}
 
+impl Image {
     /// Width and height on pictures like `spec`: the file's aspect ratio as it is displayed, unless both are given.
     fn size(&self, (w, h): (u32, u32), spec: &Spec) -> (u32, u32) {
         let par = spec.info.par();
@@ -116,7 +115,7 @@ impl Image {
 
 impl Drawing for Image {
     fn draw(&self, spec: &Spec) -> Result<Option<Drawn>, OpError> {
-        let file = self.read()?;
+        let file = read(&self.path)?;
         let ((w, h), whole) = (self.size(file.dimensions(), spec), size(spec));
         if u64::from(w) * u64::from(h) > 1 << 26 {
             let why = format!("{} would be {w}x{h} pixels: give a smaller width, height or scale", self.path);
@@ -135,7 +134,7 @@ impl Drawing for Image {
 }
 
 /// Scales straight-alpha pixels; by OpenCV with multiplied opacity, so that what cannot be seen does not bleed in.
-fn resized(from: &RgbaImage, w: u32, h: u32) -> Result<Vec<u8>, OpError> {
+pub fn resized(from: &RgbaImage, w: u32, h: u32) -> Result<Vec<u8>, OpError> {
     let multiplied: Vec<Vec4f> = from
         .pixels()
         .map(|p| {
@@ -203,7 +202,7 @@ mod tests {
         gstreamer::init().unwrap();
         assert!(Image::default().check().unwrap_err().message.contains("path is missing"));
         let missing = Image { path: "nowhere/logo.png".into(), ..Image::default() };
-        let e = missing.read().unwrap_err().to_string();
+        let e = read(&missing.path).unwrap_err().to_string();
         assert!(e.contains("nowhere/logo.png") && e.contains("No such file"), "{e}");
     }
 }

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use opencv::core::{self as cv, Mat, Scalar, Size};
-use opencv::imgproc;
 use opencv::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::channels::Dst;
-use super::sample::round_to;
-use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Patch, Reach, Region, Regions, Stream};
-use crate::frame::{Color, Component, Frame, Plane, Spec, shape_scratch};
+use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Patch, Reach, Region, Regions, Stream, veil};
+use crate::frame::{Color, Component, Frame, Spec, shape_scratch};
 
 /// Hides a part of the picture for good (privacy mask): `region` is required, and the mask is always on.
 ///
@@ -42,9 +40,6 @@ pub enum Method {
     Pixelate,
     Blur,
 }
-
-/// Pixels; smaller cells would leave small letters readable.
-const SMALLEST_CELL: u32 = 8;
 
 impl Default for Mask {
     fn default() -> Self {
@@ -114,7 +109,7 @@ impl Op for Masking {
                     ))
                 };
                 let patch = region.covering(plane, w, h)?.ok_or_else(outside)?;
-                let cells = self.config.grid(&patch, plane);
+                let cells = veil::grid(patch.rect, plane, self.config.cells);
                 patches.push((patch, cells));
             }
             let mut color = Scalar::default();
@@ -138,16 +133,6 @@ impl Op for Masking {
     }
 }
 
-impl Mask {
-    /// How many cells there are across and down.
-    fn grid(&self, patch: &Patch, plane: &Plane) -> Size {
-        let (w, h) = ((patch.rect.width as u32) << plane.w_sub, (patch.rect.height as u32) << plane.h_sub);
-        let cell = w.max(h).div_ceil(self.cells).max(SMALLEST_CELL);
-        let fit = |side: u32| (side / cell).max(1) as i32;
-        Size::new(fit(w).min(patch.rect.width), fit(h).min(patch.rect.height))
-    }
-}
-
 impl Veils {
     fn draw(&mut self, method: Method, plane: &mut Dst<'_>, bits: u32) -> opencv::Result<()> {
         let Veils { color, padding, patches, few, many } = self;
@@ -157,10 +142,7 @@ impl Veils {
             match method {
                 Method::Fill => drop(many.set_to_def(color)?),
                 Method::Pixelate | Method::Blur => {
-                    let back = if method == Method::Blur { imgproc::INTER_LINEAR } else { imgproc::INTER_NEAREST };
-                    imgproc::resize(&there, few, *cells, 0.0, 0.0, imgproc::INTER_AREA)?;
-                    imgproc::resize(few, many, patch.rect.size(), 0.0, 0.0, back)?;
-                    round_to(many, bits)?;
+                    veil::cells(&there, few, many, *cells, method == Method::Blur, bits)?;
                 }
             }
             for k in padding.iter() {

@@ -53,6 +53,7 @@ mod polygon;
 mod position;
 mod psnr;
 mod rectangle;
+mod redact;
 mod reference;
 mod region;
 mod resize;
@@ -75,6 +76,7 @@ mod threshold;
 mod timecode;
 mod trim;
 mod undistort;
+mod veil;
 mod warp;
 mod when;
 mod white_balance;
@@ -160,6 +162,7 @@ pub static ALL: &[Entry] = &[
     // Seeing and following.
     Entry::of::<detect::Detect>(),
     Entry::of::<draw::Draw>(),
+    Entry::of::<redact::Redact>(),
 ];
 
 /// Where an op stands in the documentation.
@@ -306,6 +309,11 @@ pub trait Op: Send {
         Ok(())
     }
 
+    /// Pictures that it copied itself because they were not writable: what a [`Mode::Time`] op that edits has to count.
+    fn copies(&self) -> u64 {
+        0
+    }
+
     /// What the op found over the whole run, for the stats file and the summary: a JSON object. The summary shows its
     /// `spans` (a list of `start` and `end` in seconds of the source) and its `note`.
     fn report(&self) -> Option<serde_json::Value> {
@@ -423,6 +431,12 @@ pub trait OpConfig: DeserializeOwned + Serialize + JsonSchema + fmt::Debug + Sen
 
     /// True when it moves what is seen to another place of the picture: places that were found before are wrong behind it.
     fn moves_pixels(&self) -> bool {
+        false
+    }
+
+    /// True when it hides what may be anywhere in the picture: `enabled = false` is refused, so are ops that show the
+    /// picture as it came in, and no tags of the source reach an output.
+    fn redacts(&self) -> bool {
         false
     }
 

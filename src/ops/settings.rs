@@ -60,6 +60,8 @@ pub trait Configured: Send + Sync {
     fn sight(&self) -> Sight;
     /// See [`OpConfig::moves_pixels`].
     fn moves_pixels(&self) -> bool;
+    /// See [`OpConfig::redacts`].
+    fn redacts(&self) -> bool;
     /// See [`OpConfig::no_when`].
     fn no_when(&self) -> Option<&'static str>;
 }
@@ -90,6 +92,9 @@ impl<T: OpConfig> Configured for Of<T> {
     }
     fn moves_pixels(&self) -> bool {
         self.0.moves_pixels()
+    }
+    fn redacts(&self) -> bool {
+        self.0.redacts()
     }
     fn no_when(&self) -> Option<&'static str> {
         self.0.no_when()
@@ -176,6 +181,10 @@ impl Entry {
     }
 }
 
+/// Why what hides something is not left out.
+const DISABLED: &str =
+    "enabled = false is refused here: the picture would show what is to be hidden; remove the op if that is meant";
+
 /// What every op can be told.
 #[derive(Clone, Debug)]
 pub struct Common {
@@ -217,6 +226,9 @@ impl Common {
         if config.reach() == Reach::Guards {
             return self.check_guard(self.region.is_some());
         }
+        if config.redacts() && !self.enabled {
+            return Err(Invalid::new("enabled", DISABLED));
+        }
         match (&self.when, config.no_when()) {
             (Some(_), Some(why)) => Err(Invalid::new("when", format!("when is not possible here: {why}"))),
             _ => Ok(()),
@@ -237,11 +249,7 @@ impl Common {
                 "when is refused here: what is hidden for a while only is not hidden; leave it out, or use blur or \
                  pixelate with the same region and when where nothing must stay secret",
             ),
-            (true, None, false) => no(
-                "enabled",
-                "enabled = false is refused here: the picture would show what is to be hidden; remove the op if that is \
-                 meant",
-            ),
+            (true, None, false) => no("enabled", DISABLED),
             (true, None, true) => Ok(()),
         }
     }

@@ -56,6 +56,12 @@ impl Chain {
             let what = format!("op {} would show the input, which op mask hides: put {0} before mask", shown.1.name);
             return Err(Failure::usage(what));
         }
+        if let Some(shown) = ops.iter().find(|o| o.config.wants_original())
+            && let Some(hides) = ops.iter().find(|o| o.config.redacts())
+        {
+            let what = format!("op {} would show the input, in which op {} hides nothing", shown.name, hides.name);
+            return Err(Failure::usage(what).fix(format!("leave {} out", shown.name)));
+        }
         let needs_bgr = |o: &&&OpSettings| o.config.takes(&input.layout) == Takes::Bgr;
         // From the first op that needs interleaved colour to the last one, all get it: each conversion costs more than
         // working on BGR in between does.

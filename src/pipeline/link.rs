@@ -188,11 +188,11 @@ impl Link {
 
     /// What it cost so far.
     pub fn stats(&self) -> OpStats {
-        let report = match &self.work {
-            Work::Op(station) => station.op.report(),
-            _ => None,
+        let (own, report) = match &self.work {
+            Work::Op(station) => (station.op.copies(), station.op.report()),
+            _ => (0, None),
         };
-        OpStats { name: self.name.to_owned(), seconds: self.time.as_secs_f64(), copies: self.copies, report }
+        OpStats { name: self.name.to_owned(), seconds: self.time.as_secs_f64(), copies: self.copies + own, report }
     }
 }
 

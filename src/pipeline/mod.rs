@@ -134,8 +134,9 @@ fn start(
     let counters = Arc::new(Counters::default());
     let (complete, first) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let (mut outlets, mut writers, mut tap) = (Vec::new(), Vec::new(), 0);
+    let anonymous = settings.ops.iter().any(|o| o.config.redacts());
     for s in &settings.sinks {
-        let site = Site { facts: &facts, spec: chain.output(), audio: &opened.audio, tap, zero };
+        let site = Site { facts: &facts, spec: chain.output(), audio: &opened.audio, tap, zero, anonymous };
         let sink = sink::open(s, &site)?;
         tap += usize::from(sink::takes_audio(s));
         let overflow = sink::writer::Overflow::of(s.policy, facts.live, !matches!(s.kind, SinkKind::Display));

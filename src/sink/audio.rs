@@ -22,7 +22,7 @@ pub fn connect(
 ) -> Result<(), Failure> {
     let kind = describe(&track.caps);
     if container.takes(&track.caps) {
-        let source = feed.lane(track, site.tap, site.zero)?;
+        let source = feed.lane(track, site)?;
         let mut chain = Vec::new();
         if let Some(parser) = parser(&track.caps).filter(|p| has(p)) {
             chain.push(make(parser)?);
@@ -47,7 +47,7 @@ pub fn connect(
         container.audio.to_uppercase(),
         container.name
     ));
-    let source = feed.lane(track, site.tap, site.zero)?;
+    let source = feed.lane(track, site)?;
     let (convert, encode) = (make("audioconvert")?, make(encoder)?);
     let mut chain = vec![convert.clone(), make("audioresample")?, encode.clone()];
     if let Some(p) = parser.filter(|p| has(p)) {

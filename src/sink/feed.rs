@@ -12,7 +12,8 @@ use gstreamer::prelude::*;
 use gstreamer::{ClockTime, MessageView};
 use gstreamer_app::{AppSrc, AppSrcCallbacks, AppStreamType};
 
-use super::{Delivery, End};
+use super::anonymous::Comments;
+use super::{Delivery, End, Site};
 use crate::failure::Failure;
 use crate::frame::Spec;
 use crate::redact::redact;
@@ -48,6 +49,8 @@ pub struct Lane {
     packets: Receiver<AudioPacket>,
     next: Option<AudioPacket>,
     zero: i64,
+    /// Those to take off.
+    comments: Comments,
     packet_duration: Option<ClockTime>,
     ended: bool,
     /// Output time up to which packets were handed over, in nanoseconds.
@@ -132,8 +135,11 @@ impl Feed {
     }
 
     /// A way in for an audio track; answers with the element to link on from.
-    pub fn lane(&mut self, track: &AudioTrack, tap: usize, zero: ClockTime) -> Result<gstreamer::Element, Failure> {
-        let source = AppSrc::builder().caps(&track.caps).format(gstreamer::Format::Time).max_bytes(0).build();
+    pub fn lane(&mut self, track: &AudioTrack, site: &Site<'_>) -> Result<gstreamer::Element, Failure> {
+        let Site { tap, zero, anonymous, .. } = *site;
+        let comments = if anonymous { Comments::of(&track.caps) } else { Comments::None };
+        let caps = if anonymous { comments.clear_caps(&track.caps) } else { track.caps.clone() };
+        let source = AppSrc::builder().caps(&caps).format(gstreamer::Format::Time).max_bytes(0).build();
         source.set_property("max-buffers", 0u64);
         self.add(source.upcast_ref())?;
         if track.tags.n_tags() > 0 {
@@ -151,6 +157,7 @@ impl Feed {
             packets,
             next: None,
             zero,
+            comments,
             packet_duration,
             ended: false,
             reached: 0,
@@ -392,6 +399,7 @@ impl Lane {
             return;
         }
         let mut buffer = packet.buffer;
+        self.comments.clear(&mut buffer);
         self.reached = time + buffer.duration().map_or(0, |d| d.nseconds() as i64);
         let b = buffer.make_mut();
         b.set_pts(ClockTime::from_nseconds(time.max(0) as u64));

@@ -18,7 +18,7 @@ use super::container::Container;
 use super::encoder::{self, Chosen};
 use super::feed::Feed;
 use super::target::Target;
-use super::{Delivery, End, Sink, Site, audio, even, mp4};
+use super::{Delivery, End, Sink, Site, anonymous, audio, even, mp4};
 use crate::config::SinkSettings;
 use crate::failure::Failure;
 use crate::frame::Spec;
@@ -100,7 +100,9 @@ impl FileSink {
             audio::connect(&mut feed, track, site, container, &muxer, &mut notices)?;
         }
         // matroskamux writes any text with a space in it quoted and escaped: better none than that.
-        if !matches!(container.muxer, "matroskamux" | "webmmux") {
+        if site.anonymous {
+            anonymous::watch(&muxer);
+        } else if !matches!(container.muxer, "matroskamux" | "webmmux") {
             tags(&muxer, site);
         }
         let out = make("filesink")?;

@@ -1,5 +1,6 @@
 //! Where frames go: one file per kind of sink, and the writer thread that serves it.
 
+mod anonymous;
 mod audio;
 mod container;
 mod detections;
@@ -95,6 +96,9 @@ pub struct Site<'a> {
     pub tap: usize,
     /// The source time that is 0 in the output.
     pub zero: ClockTime,
+    /// Nothing that describes the source goes into the output: what is hidden in the pictures is not to be named beside
+    /// them.
+    pub anonymous: bool,
 }
 
 /// Makes the sink that `settings` ask for.

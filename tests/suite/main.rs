@@ -16,6 +16,7 @@ mod measures;
 mod mp4;
 mod ops;
 mod outputs;
+mod redaction;
 mod registry;
 mod seeing;
 mod settings;
