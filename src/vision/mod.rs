@@ -3,6 +3,7 @@
 pub mod detect;
 mod detection;
 mod rect;
+pub mod track;
 
 pub use detection::{Detection, Point};
 pub use rect::Rect;
