@@ -129,7 +129,11 @@ impl Mot {
                 Some(folder) => (folder, "SEQ.txt".to_owned()),
                 None => (self.det.as_ref().unwrap_or(&self.gt), format!("SEQ/det/{}", self.det_file)),
             };
-            return Err(Failure::input(format!("no sequence of {} has {file} in {}", self.gt.display(), what.display())));
+            return Err(Failure::input(format!(
+                "no sequence of {} has {file} in {}",
+                self.gt.display(),
+                what.display()
+            )));
         }
         if rows.len() > 1 {
             rows.push(row("together", &all, frames, self.results.is_none().then_some(spent)));

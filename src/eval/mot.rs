@@ -66,8 +66,8 @@ const LONGEST: usize = 1_000_000;
 
 /// Reads a file of lines; empty ones are passed over.
 pub fn read(path: &Path) -> Result<Vec<Line>, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Failure::input(format!("cannot read {}: {e}", path.display())))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|e| Failure::input(format!("cannot read {}: {e}", path.display())))?;
     parse_all(&text, path)
 }
 
@@ -145,9 +145,10 @@ impl Sequence {
         if !ini.is_file() {
             return Ok(sequence);
         }
-        let text = std::fs::read_to_string(&ini)
-            .map_err(|e| Failure::input(format!("cannot read {}: {e}", ini.display())))?;
-        let wrong = |key: &str, value: &str| Failure::input(format!("{}: {key} = {value} makes no sense", ini.display()));
+        let text =
+            std::fs::read_to_string(&ini).map_err(|e| Failure::input(format!("cannot read {}: {e}", ini.display())))?;
+        let wrong =
+            |key: &str, value: &str| Failure::input(format!("{}: {key} = {value} makes no sense", ini.display()));
         for (key, value) in text.lines().filter_map(|l| l.split_once('=')).map(|(k, v)| (k.trim(), v.trim())) {
             match key.to_ascii_lowercase().as_str() {
                 "framerate" => {

@@ -100,7 +100,8 @@ impl OpConfig for Track {
     const NAME: &'static str = "track";
     const GROUP: Group = Group::Seeing;
     const EXAMPLE: &'static str = "track:keep=3,hold=0.5";
-    const BEHIND: &'static str = "own trackers after ByteTrack, OC-SORT and SORT; the Kuhn-Munkres algorithm of `pathfinding`";
+    const BEHIND: &'static str =
+        "own trackers after ByteTrack, OC-SORT and SORT; the Kuhn-Munkres algorithm of `pathfinding`";
 
     fn check(&self) -> Result<(), Invalid> {
         Invalid::unless_in("high", self.high, 0.0..=1.0)?;

@@ -26,8 +26,9 @@ const WEAK_FOR: f64 = 0.3;
 const TRIAL: f64 = 0.1;
 /// Worth of the direction, as in OC-SORT.
 const DIRECTION: f64 = 0.2;
-/// Seconds over which the direction is taken: OC-SORT's 3 frames of 30 a second.
-const SPAN: f64 = 0.1;
+/// Seconds over which the direction is taken, at least: about OC-SORT's 3 frames of 30 a second, and no multiple of a usual
+/// frame's length, so that rounded timestamps make no difference.
+const SPAN: f64 = 0.11;
 /// How fast a pair's worth falls with the time that the track was not seen, per second: of two that fit equally well, the one
 /// seen later is the better guess.
 const AGING: f64 = 0.1;
@@ -80,8 +81,7 @@ impl ByteOc {
             Tick::On(dt) => {
                 let now = self.clock.now();
                 // What the last look found is not lost by the time until the next one.
-                self.tracks
-                    .retain(|t| t.misses == 0 || now - t.seen_at <= if t.id.is_some() { keep } else { TRIAL });
+                self.tracks.retain(|t| t.misses == 0 || now - t.seen_at <= if t.id.is_some() { keep } else { TRIAL });
                 for track in self.tracks.iter_mut().filter(|_| dt > 0.0) {
                     track.filter.predict(dt);
                     track.expected = track.filter.rect();
@@ -188,7 +188,7 @@ impl Track {
         self.misses = 0;
         self.hits = self.hits.saturating_add(1);
         self.path.push_back((now, d.rect));
-        while self.path.get(1).is_some_and(|(t, _)| now - t >= SPAN - 1e-9) {
+        while self.path.get(1).is_some_and(|(t, _)| now - t >= SPAN) {
             self.path.pop_front();
         }
         if let Some(new) = &d.embedding {

@@ -102,7 +102,10 @@ fn weak_detections_continue_tracks_and_begin_none() {
     let mut tracker = tracker(Kind::ByteOc);
     for i in 0..60 {
         let score = if i < 20 { 0.9 } else { 0.3 };
-        let mut seen = [person(Rect::new(100.0 + i as f32, 50.0, 40.0, 90.0), score), person(Rect::new(400.0, 50.0, 40.0, 90.0), 0.3)];
+        let mut seen = [
+            person(Rect::new(100.0 + i as f32, 50.0, 40.0, 90.0), score),
+            person(Rect::new(400.0, 50.0, 40.0, 90.0), 0.3),
+        ];
         let ids = look(&mut *tracker, f64::from(i) / 30.0, &mut seen);
         assert_eq!(ids, [(i >= 2).then_some(1), None], "picture {i}");
     }
