@@ -5,6 +5,7 @@ mod completions;
 pub mod devices;
 pub mod doctor;
 mod eval;
+mod models;
 mod ops;
 pub mod probe;
 mod progress;
@@ -41,6 +42,7 @@ enum Command {
     Probe(probe::Args),
     Devices(devices::Args),
     Ops(ops::Args),
+    Models(models::Args),
     Doctor(doctor::Args),
     Check(check::Args),
     Schema(schema::Args),
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Run(args) => listen(&control).and_then(|()| run::run(args, cli.quiet, &control)),
         Command::Ops(args) => ops::run(args),
+        Command::Models(args) => models::run(args),
         Command::Check(args) => check::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),

@@ -19,7 +19,7 @@ pub struct Args {
     /// Print the reference of all ops as Markdown: docs/ops.md
     #[arg(long, hide = true, conflicts_with = "name")]
     pub markdown: bool,
-    /// Print each op's name and example, a line each: what scripts/pictures draws
+    /// Print each op's name, its example and the op that this needs before it, a line each: what scripts/pictures draws
     #[arg(long, hide = true, conflicts_with_all = ["name", "markdown"])]
     pub examples: bool,
 }
@@ -28,7 +28,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let text = match &args.name {
         None if args.markdown => markdown(),
-        None if args.examples => ALL.iter().map(|e| format!("{}\t{}\n", e.name, e.example)).collect(),
+        None if args.examples => {
+            ALL.iter().map(|e| format!("{}\t{}\t{}\n", e.name, e.example, e.needs().unwrap_or_default())).collect()
+        }
         None => list(),
         Some(name) => {
             let entry = Entry::find(name).ok_or_else(|| {
@@ -77,7 +79,8 @@ fn explain(e: &Entry) -> String {
     if !details(e).is_empty() {
         out += "\n";
     }
-    let _ = writeln!(out, "  example   --op '{}'\n  behind    {}\n  works on  {}", e.example, e.behind, works_on(e));
+    let example = example(e);
+    let _ = writeln!(out, "  example   {example}\n  behind    {}\n  works on  {}", e.behind, works_on(e));
     if let Some(cost) = cost(e) {
         let _ = writeln!(out, "  cost      {cost}");
     }
@@ -110,6 +113,11 @@ fn cost(e: &Entry) -> Option<String> {
         LazyLock::new(|| serde_json::from_str(include_str!("../../docs/costs.json")).unwrap_or_default());
     let ms = |size: &str| COSTS["ms"][size][e.name].as_f64();
     Some(format!("{:.2} ms a frame at 720p, {:.2} ms at 1080p ({})", ms("720p")?, ms("1080p")?, COSTS["on"].as_str()?))
+}
+
+/// The example as it is given to `framewright run`, with the op that it needs.
+fn example(e: &Entry) -> String {
+    e.needs().into_iter().chain([e.example]).map(|op| format!("--op '{op}'")).collect::<Vec<_>>().join(" ")
 }
 
 /// In which form an op takes the picture, and how many workers it can have.
@@ -169,7 +177,7 @@ fn markdown() -> String {
         let schema = (e.schema)();
         let parameters = parameters(schema.as_value());
         let _ = writeln!(out, "\n## {}\n\n{} {}\n", e.name, summary(e), details(e));
-        let _ = writeln!(out, "    --op '{}'\n", e.example);
+        let _ = writeln!(out, "    {}\n", example(e));
         let _ = writeln!(out, "| before | after |\n| --- | --- |");
         let _ = writeln!(out, "| ![before](images/ops/before.jpg) | ![{0}](images/ops/{0}.jpg) |\n", e.name);
         let _ = writeln!(out, "Behind it: {}. Works on {}.", e.behind, works_on(e));

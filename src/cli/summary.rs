@@ -22,6 +22,11 @@ pub fn print(s: &Summary) {
         let at = |v: f64, t: f64| format!("{} at {t:.2} s", digits(v));
         say!("  {name}  mean {}, min {}, max {}", digits(m.mean), at(m.min, m.min_at), at(m.max, m.max_at));
     }
+    for (name, d) in &s.detections {
+        let labels: Vec<String> = d.labels.iter().map(|(label, n)| format!("{n} {label}")).collect();
+        let what = if labels.is_empty() { "nothing".to_owned() } else { labels.join(", ") };
+        say!("  {name}  {what} on {} of the {} frames looked at", d.frames_with, d.frames);
+    }
     for o in &s.ops {
         found(&o.name, o.report.as_ref());
     }

@@ -30,6 +30,13 @@ pub struct Given<'g> {
 
 /// Reads and checks all that is given. Opens nothing but the configuration file and what it includes.
 pub fn read(given: &Given<'_>) -> Result<Settings, Failure> {
+    let settings = assemble(given)?;
+    super::sight::check(&settings.ops, &settings.sinks)?;
+    Ok(settings)
+}
+
+/// [`read`] without a look at how the ops fit together.
+fn assemble(given: &Given<'_>) -> Result<Settings, Failure> {
     let texts = Texts::default();
     let mut includer = Includer::new(&texts);
     let mut root = match given.file {
@@ -57,7 +64,6 @@ pub fn read(given: &Given<'_>) -> Result<Settings, Failure> {
     vars::fill_in(&texts, &mut root)?;
     let regions = Named::take(&texts, &mut root)?;
     let settings = Reader { texts: &texts, regions: &regions }.settings(root)?;
-    super::sight::check(&settings.ops, &settings.sinks)?;
     Ok(Settings { files: includer.files, ..settings })
 }
 
@@ -80,6 +86,6 @@ pub fn read_file(path: &Path) -> Result<Settings, Failure> {
 
 /// Reads and checks one `--op` argument.
 pub fn read_op(text: &str) -> Result<OpSettings, Failure> {
-    let settings = read(&Given { ops: &[text.to_owned()], ..Given::default() })?;
+    let settings = assemble(&Given { ops: &[text.to_owned()], ..Given::default() })?;
     settings.ops.into_iter().next().ok_or_else(|| Failure::usage(format!("--op {text}: it is no op")))
 }

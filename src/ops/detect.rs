@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::drawing::check_length;
 use super::{Group, Invalid, Length, Mode, Op, OpConfig, OpError, Patch, Reach, Regions, Sight, Stream};
+use crate::config::Size;
 use crate::frame::{Component, Frame, Plane, Spec};
 use crate::vision::detect::{DetectError, Detector, Options, Wanted};
+use crate::vision::model::{self, engine::EngineChoice, engine::Provider};
 use crate::vision::{Detection, Rect};
 
 /// Finds faces, people, cars, QR codes …; later ops draw, follow, hide or record what was found.
@@ -50,6 +52,18 @@ pub struct Detect {
     /// With `on`: how much larger than the find the part is, as a share of its width and height on each side, 0 to 2.
     #[schemars(range(min = 0.0, max = 2.0))]
     pub margin: f64,
+    /// For networks: width and height of what the network gets, as in `640x480`, where it takes any. More finds smaller
+    /// things and takes longer. Default: the model's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<Size>,
+    /// For networks: `auto` (ONNX Runtime where it is installed, else OpenCV), `onnxruntime` or `opencv`.
+    pub engine: EngineChoice,
+    /// For networks on ONNX Runtime: `cpu`, `cuda`, `tensorrt` or `openvino`.
+    pub provider: Provider,
+    /// For networks on ONNX Runtime: threads, 1 to 256. Default: all processors, or 1 where `--threads` gives several workers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 256))]
+    pub threads: Option<u32>,
 }
 
 /// Labels, as a list or with `|` between them.
@@ -112,6 +126,10 @@ impl Default for Detect {
             min_size: None,
             on: None,
             margin: 0.1,
+            input: None,
+            engine: EngineChoice::Auto,
+            provider: Provider::Cpu,
+            threads: None,
         }
     }
 }
@@ -128,7 +146,7 @@ impl Detect {
 impl OpConfig for Detect {
     const NAME: &'static str = "detect";
     const GROUP: Group = Group::Seeing;
-    const EXAMPLE: &'static str = "detect:model=hog,every=5";
+    const EXAMPLE: &'static str = "detect:model=tiny_scene";
     const BEHIND: &'static str = "ONNX Runtime or cv::dnn, cv::CascadeClassifier, cv::HOGDescriptor, rqrr";
 
     fn check(&self) -> Result<(), Invalid> {
@@ -137,6 +155,7 @@ impl OpConfig for Detect {
         self.score.map_or(Ok(()), |v| Invalid::unless_in("score", v, 0.0..=1.0))?;
         self.nms.map_or(Ok(()), |v| Invalid::unless_in("nms", v, 0.0..=1.0))?;
         Invalid::unless_in("margin", self.margin, 0.0..=2.0)?;
+        self.threads.map_or(Ok(()), |v| Invalid::unless_in("threads", v, 1..=256))?;
         self.min_size.map_or(Ok(()), |v| check_length("min-size", v, 0.0))
     }
 
@@ -184,16 +203,18 @@ impl Op for Looker {
         self.regions = Some(regions.clone());
     }
 
-    fn prepare(&mut self, input: &Arc<Spec>, _: &Stream) -> Result<Arc<Spec>, OpError> {
+    fn prepare(&mut self, input: &Arc<Spec>, stream: &Stream) -> Result<Arc<Spec>, OpError> {
         let (width, height) = (input.info.width(), input.info.height());
-        let refused = |e: DetectError| OpError::Refused(e.to_string());
-        let options = Options {
-            score: self.config.score.map(|v| v as f32),
-            nms: self.config.nms.map(|v| v as f32),
-            min_size: self.config.min_size.map_or(0.0, |v| v.pixels(height) as f32),
-        };
+        let (score, nms) = (self.config.score.map(|v| v as f32), self.config.nms.map(|v| v as f32));
+        // Workers that each take all processors would only be in each other's way.
+        let threads = self.config.threads.or((stream.workers > 1).then_some(1));
+        let Detect { engine, provider, input: size, .. } = self.config;
+        let network =
+            model::Options { engine, provider, threads, size: size.map(|s| [s.width, s.height]), score, iou: nms };
+        let min_size = self.config.min_size.map_or(0.0, |v| v.pixels(height) as f32);
+        let options = Options { score, nms, min_size, network };
         let wanted: Wanted = self.config.model.parse().map_err(OpError::Refused)?;
-        let detector = wanted.open(&options).map_err(refused)?;
+        let detector = wanted.open(&options).map_err(OpError::from)?;
         let known = detector.labels();
         for label in self.config.labels.0.iter().filter(|_| !known.is_empty()) {
             if !known.iter().any(|k| **k == **label) {
@@ -229,14 +250,28 @@ impl Op for Looker {
         frame.meta.looked.push(self.name.clone());
         self.found.clear();
         if let (Some(detector), false) = (&mut self.detector, self.areas.is_empty()) {
-            detector.detect(frame, &self.areas, &mut self.found).map_err(|e| match e {
-                DetectError::Frame(e) => OpError::Frame(e),
-                DetectError::OpenCv(e) => OpError::OpenCv(e),
-                DetectError::Model(what) => OpError::Refused(what),
-            })?;
+            match detector.describe(frame, &self.areas)? {
+                Some(looks) => {
+                    for (parent, look) in self.parents.iter().zip(looks) {
+                        frame.meta.detections[*parent as usize].embedding = Some(look);
+                    }
+                }
+                None => detector.detect(frame, &self.areas, &mut self.found)?,
+            }
         }
         self.sift(frame);
         Ok(())
+    }
+}
+
+impl From<DetectError> for OpError {
+    fn from(e: DetectError) -> Self {
+        match e {
+            DetectError::Frame(e) => OpError::Frame(e),
+            DetectError::OpenCv(e) => OpError::OpenCv(e),
+            DetectError::Model(what) => OpError::Refused(what),
+            DetectError::Unusable { what, fix } => OpError::Lacks { what, fix },
+        }
     }
 }
 

@@ -324,6 +324,8 @@ pub struct Stream {
     pub live: bool,
     /// Length of the source, where known.
     pub duration: Option<ClockTime>,
+    /// How many workers share the frames; 0 where that is not known.
+    pub workers: usize,
     /// What the chain's first op gets: the form of [`Frame::original`].
     pub original: Option<Arc<Spec>>,
 }
@@ -335,6 +337,9 @@ pub enum OpError {
     /// It cannot work on this stream as configured.
     #[error("{0}")]
     Refused(String),
+    /// Something that it needs is not there.
+    #[error("{what}")]
+    Lacks { what: String, fix: String },
     #[error(transparent)]
     Frame(#[from] FrameError),
     #[error(transparent)]

@@ -125,6 +125,12 @@ impl Entry {
         super::ALL.iter().find(|e| e.name == name)
     }
 
+    /// The op that must stand before the example, where one must: what uses detections needs some.
+    pub fn needs(&self) -> Option<&'static str> {
+        let op = crate::config::read_op(self.example).ok()?;
+        matches!(op.config.sight(), Sight::Uses(_)).then_some(<super::detect::Detect as OpConfig>::EXAMPLE)
+    }
+
     /// The op's settings that take numbers and may have keyframes, and whether these are whole.
     pub fn numeric(&self) -> Vec<(String, bool)> {
         let schema = (self.schema)();

@@ -46,7 +46,7 @@ pub struct Lane {
 impl Chain {
     /// Builds the ops for `threads` workers and settles formats from first to last.
     pub fn prepare(ops: &[OpSettings], input: &Arc<Spec>, stream: &Stream, threads: usize) -> Result<Self, Failure> {
-        let stream = Stream { original: Some(input.clone()), ..stream.clone() };
+        let stream = Stream { original: Some(input.clone()), workers: threads, ..stream.clone() };
         let ops: Vec<&OpSettings> = ops.iter().filter(|o| o.common.enabled).collect();
         let keep_original = ops.iter().any(|o| o.config.wants_original());
         let guard = ops.iter().position(|o| o.config.reach() == Reach::Guards);
@@ -69,8 +69,10 @@ impl Chain {
         let mut spec = input.clone();
         let mut parts: Vec<(bool, Vec<Vec<Link>>)> = Vec::new();
         for (i, settings) in ops.iter().enumerate() {
-            let named =
-                |e: OpError| Failure::usage(format!("op {} cannot work on {}: {e}", settings.name, stream.name));
+            let named = |e: OpError| match e {
+                OpError::Lacks { what, fix } => Failure::usage(format!("op {}: {what}", settings.name)).fix(fix),
+                e => Failure::usage(format!("op {} cannot work on {}: {e}", settings.name, stream.name)),
+            };
             if first == Some(i) {
                 let bgr = Arc::new(spec.with_format(VideoFormat::Bgr).map_err(|e| named(e.into()))?);
                 spec = push(&mut parts, threads, || Link::convert(&spec, bgr.clone())).map_err(named)?;

@@ -13,6 +13,7 @@ mod measures;
 mod processing;
 mod report;
 mod select;
+mod sightings;
 pub mod stages;
 pub mod stats;
 pub mod watch;
@@ -113,7 +114,7 @@ fn start(
         1 => facts.spec.clone(),
         n => Arc::new(facts.spec.slowed(n)),
     };
-    let stream = Stream { name: facts.name.clone(), live: facts.live, duration: facts.duration, original: None };
+    let stream = Stream { name: facts.name.clone(), live: facts.live, duration: facts.duration, ..Stream::default() };
     if settings.threads.is_some() {
         // So many workers and no more: OpenCV would split one call over all cores.
         opencv::core::set_num_threads(1).map_err(|e| Failure::failed(format!("OpenCV: {e}")))?;

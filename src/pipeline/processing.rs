@@ -1,5 +1,6 @@
 //! The processing thread: frames through the ops to the outputs, and now and then other ops between two frames.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -9,6 +10,7 @@ use crossbeam_channel::{Receiver, select_biased};
 use super::chain::Chain;
 use super::link::OpStats;
 use super::measures::Measures;
+use super::sightings::{self, Sightings};
 use super::stages;
 use super::stats::Counters;
 use crate::control::Control;
@@ -24,6 +26,8 @@ pub struct Processed {
     pub ops: Vec<OpStats>,
     /// By name.
     pub measures: Measures,
+    /// What was found, by `detect` op.
+    pub sightings: BTreeMap<Arc<str>, Sightings>,
     /// How many times the ops were replaced.
     pub edits: u64,
 }
@@ -68,13 +72,14 @@ pub fn process(
     control: &Control,
     alive: &AtomicBool,
 ) -> (Processed, Result<(), Failure>) {
-    let mut edits = 0;
+    let (mut edits, mut seen) = (0, BTreeMap::new());
     let mut deliver = |mut frame: Frame| {
         measures.add(&frame);
         let arrived = frame.arrived;
         Counters::bump(&counters.processed);
         counters.position.store(frame.pts.nseconds(), Ordering::Relaxed);
         let meta = std::mem::take(&mut frame.meta);
+        sightings::add(&mut seen, &meta);
         let meta = (!meta.looked.is_empty() || !meta.detections.is_empty()).then(|| Arc::new(meta));
         let Frame { pts, duration, index, position, .. } = frame;
         let delivery = Delivery { buffer: frame.into_buffer(), pts, duration, arrived, index, position, meta };
@@ -104,5 +109,5 @@ pub fn process(
         control.stop();
     }
     let written = measures.close();
-    (Processed { ops: chain.stats(), measures, edits }, result.and(written))
+    (Processed { ops: chain.stats(), measures, sightings: seen, edits }, result.and(written))
 }

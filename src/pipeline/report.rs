@@ -66,6 +66,7 @@ impl Report {
             first_frame_seconds,
             ops: processed.ops,
             measures: processed.measures.finish(),
+            detections: processed.sightings,
             sinks,
             notices,
             ended,

@@ -1,12 +1,14 @@
 //! What is counted while a run goes on, and what is said about it at the end.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
 use super::link::OpStats;
 use super::measures::MeasureStats;
+use super::sightings::Sightings;
 
 /// Live counters, shared by all threads.
 #[derive(Debug, Default)]
@@ -113,6 +115,9 @@ pub struct Summary {
     /// What was measured on the pictures, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub measures: BTreeMap<&'static str, MeasureStats>,
+    /// What was found, by `detect` op.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub detections: BTreeMap<Arc<str>, Sightings>,
     /// What became of each output.
     pub sinks: Vec<SinkStats>,
     /// What else should be known.

@@ -3,6 +3,7 @@
 mod boxes;
 mod cascade;
 mod hog;
+mod network;
 mod qr;
 
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use crate::frame::{Frame, FrameError};
 
-use super::{Detection, Rect};
+use super::{Detection, Rect, model};
 
 /// Something that finds things in pictures.
 pub trait Detector: Send {
@@ -19,6 +20,12 @@ pub trait Detector: Send {
     /// `text` are the detector's to fill in; where it was found is the caller's.
     fn detect(&mut self, frame: &Frame, areas: &[Rect], found: &mut Vec<(usize, Detection)>)
     -> Result<(), DetectError>;
+
+    /// What each of `areas` looks like, as a vector of length 1, where that is what it does. Two things that look alike have a
+    /// dot product near 1.
+    fn describe(&mut self, _frame: &Frame, _areas: &[Rect]) -> Result<Option<Vec<Arc<[f32]>>>, DetectError> {
+        Ok(None)
+    }
 
     /// Every label it can give, by class; empty where they are not known beforehand.
     fn labels(&self) -> &[Arc<str>];
@@ -39,6 +46,8 @@ pub enum DetectError {
     OpenCv(#[from] opencv::Error),
     #[error("{0}")]
     Model(String),
+    #[error("{what}")]
+    Unusable { what: String, fix: String },
 }
 
 /// What a person asked for.
@@ -65,6 +74,8 @@ pub struct Options {
     pub nms: Option<f32>,
     /// Height in pixels of the smallest object worth looking for; 0: the detector's own.
     pub min_size: f32,
+    /// Engine, provider, threads and input size of a network; its score and NMS are those above.
+    pub network: model::Options,
 }
 
 impl std::str::FromStr for Wanted {
@@ -104,7 +115,7 @@ impl Wanted {
             Wanted::Qr => Box::new(qr::Qr::default()),
             Wanted::Cascade(name) => Box::new(cascade::Cascade::open(name, options)?),
             Wanted::Boxes(path) => Box::new(boxes::Boxes::open(path)?),
-            Wanted::Network(name) => return Err(DetectError::Model(format!("there is no model called {name}"))),
+            Wanted::Network(name) => Box::new(network::Network::open(name, options)?),
         })
     }
 }

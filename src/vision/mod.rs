@@ -2,6 +2,7 @@
 
 pub mod detect;
 mod detection;
+pub mod model;
 mod rect;
 pub mod track;
 

@@ -41,7 +41,8 @@ fn ops_lists_every_op_and_explains_each() {
 #[test]
 fn every_example_of_the_op_list_runs() {
     for e in framewright::ops::ALL {
-        let run = fw!["run", "generate:scene", "-o", "null", "--op", e.example].words("--frames 5 --size 160x120").ok();
+        let run = fw!["run", "generate:scene", "-o", "null"].words("--frames 5 --size 160x120");
+        let run = e.needs().into_iter().fold(run, |run, op| run.arg("--op").arg(op)).arg("--op").arg(e.example).ok();
         let out = run.count("frames_out");
         assert!(out == 5 || e.group == framewright::ops::Group::Time && out > 0, "{}: {out} frames", e.example);
     }

@@ -17,6 +17,7 @@ mod mp4;
 mod ops;
 mod outputs;
 mod registry;
+mod seeing;
 mod settings;
 mod stopping;
 mod timing;

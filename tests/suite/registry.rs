@@ -8,6 +8,7 @@ use framewright::frame::{Frame, Layout, Pool, Spec};
 use framewright::ops::{ALL, Group, OpSettings, Reach, Stream};
 use framewright::pipeline::chain::Chain;
 use framewright::pipeline::stages;
+use framewright::vision::{self, Detection};
 use gstreamer::ClockTime;
 use gstreamer_video::{VideoFormat, VideoInfo};
 
@@ -37,15 +38,19 @@ fn every_effective_configuration_reads_back_as_itself() {
     for e in ALL {
         let op = read_op(e.example).expect(e.example);
         let mut text = String::from("[source]\nuri = \"test:smpte\"\n[[sink]]\ntype = \"null\"\n[[op]]\n");
+        if e.needs().is_some() {
+            text += "type = \"detect\"\nmodel = \"qr\"\n[[op]]\n";
+        }
         text += &format!("type = \"{}\"\n{}", e.name, toml::to_string(&op.effective).expect("TOML"));
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), &text).expect("written");
         let settings = framewright::config::read_file(file.path()).unwrap_or_else(|f| panic!("{}:\n{text}", f.message));
-        assert_eq!(settings.ops[0].effective, op.effective);
+        assert_eq!(settings.ops.last().expect("the op").effective, op.effective);
     }
 }
 
-/// A frame with every sample different from its neighbours, and the same every time.
+/// A frame with every sample different from its neighbours, and the same every time; in which something was seen: inside,
+/// beyond the edge, and of no size.
 pub fn frame(spec: &Arc<Spec>, index: u64) -> Frame {
     let buffer = Pool::new(&spec.info).and_then(|p| p.acquire()).expect("a buffer");
     let pts = ClockTime::from_mseconds(100 * index);
@@ -64,6 +69,18 @@ pub fn frame(spec: &Arc<Spec>, index: u64) -> Frame {
         }
     }
     drop(planes);
+    let (w, h) = (spec.info.width() as f32, spec.info.height() as f32);
+    let boxes = [(0.3, 0.3, 0.3, 0.4), (-0.2, 0.8, 0.6, 0.7), (0.9, 0.5, 0.0, 0.0)];
+    frame.meta.looked.push("noise".into());
+    frame.meta.detections.extend((1u32..).zip(boxes).map(|(track, (x, y, dx, dy))| Detection {
+        rect: vision::Rect::new(x * w, y * h, dx * w, dy * h),
+        score: 0.9,
+        label: "thing".into(),
+        detector: "noise".into(),
+        track: Some(track),
+        points: [vision::Point { x: x * w, y: y * h }].into_iter().collect(),
+        ..Detection::default()
+    }));
     frame
 }
 
