@@ -9,6 +9,7 @@
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod eval;
 pub mod failure;
 pub mod frame;
 mod gst;

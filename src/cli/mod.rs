@@ -4,6 +4,7 @@ mod check;
 mod completions;
 pub mod devices;
 pub mod doctor;
+mod eval;
 mod models;
 mod ops;
 pub mod probe;
@@ -46,6 +47,7 @@ enum Command {
     Check(check::Args),
     Schema(schema::Args),
     Completions(completions::Args),
+    Eval(eval::Args),
 }
 
 /// Everything the binary does.
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
+        Command::Eval(args) => eval::run(args),
         Command::Probe(args) => crate::gst::init().and_then(|()| probe::run(args.clone())),
         Command::Devices(args) => crate::gst::init().and_then(|()| devices::run(args.clone())),
         Command::Doctor(args) => crate::gst::init().and_then(|()| doctor::run(args.clone())),

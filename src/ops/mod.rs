@@ -74,6 +74,7 @@ mod stabilize;
 mod text;
 mod threshold;
 mod timecode;
+pub mod track;
 mod trim;
 mod undistort;
 mod veil;
@@ -161,6 +162,7 @@ pub static ALL: &[Entry] = &[
     Entry::of::<ssim::Ssim>(),
     // Seeing and following.
     Entry::of::<detect::Detect>(),
+    Entry::of::<track::Track>(),
     Entry::of::<draw::Draw>(),
     Entry::of::<redact::Redact>(),
 ];

@@ -5,6 +5,7 @@ pub mod detect;
 mod detection;
 pub mod model;
 mod rect;
+pub mod track;
 
 pub use detection::{Detection, Point};
 pub use rect::Rect;

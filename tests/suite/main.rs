@@ -23,4 +23,5 @@ mod settings;
 mod stopping;
 mod timing;
 mod tone;
+mod tracking;
 mod watch;
