@@ -34,8 +34,10 @@ pub fn check(ops: &[OpSettings], sinks: &[SinkSettings]) -> Result<(), Failure> 
             moved.get_or_insert(op.name);
         }
     }
-    for sink in sinks.iter().filter(|s| s.kind == super::SinkKind::Detections) {
-        uses(&format!("output {}", sink.label()), None, &found, moved)?;
+    for sink in sinks.iter().filter(|s| s.kind == super::SinkKind::Records) {
+        if !ops.iter().any(|o| o.common.enabled && o.config.makes_events()) {
+            uses(&format!("output {}", sink.label()), None, &found, moved)?;
+        }
     }
     Ok(())
 }

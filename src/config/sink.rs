@@ -12,11 +12,11 @@ use super::Invalid;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct SinkSettings {
-    /// `file`, `images`, `display`, `null`, `pipeline` or `detections`.
+    /// `file`, `images`, `display`, `null`, `pipeline` or `records`.
     #[serde(rename = "type")]
     pub kind: SinkKind,
     /// For `file`: the file; its extension chooses the container (mp4, mov, mkv, webm, avi, ts). For `images`: a pattern
-    /// with one number, as in `out/%05d.png`. For `detections`: the file; its extension chooses the form: jsonl (a line per
+    /// with one number, as in `out/%05d.png`. For `records`: the file; its extension chooses the form: jsonl (a line per
     /// picture), csv (a line per detection), json (COCO), txt (MOTChallenge).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
@@ -69,8 +69,8 @@ pub enum SinkKind {
     Null,
     /// A GStreamer pipeline's tail.
     Pipeline,
-    /// What the ops saw, as a table.
-    Detections,
+    /// What the ops saw and what happened, as a table.
+    Records,
 }
 
 /// What a full output does.
@@ -106,8 +106,8 @@ impl Default for SinkSettings {
 /// Extensions that are written as picture sequences.
 pub const IMAGE_EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
 
-/// Extensions of files that detections are written to.
-pub const DETECTION_EXTENSIONS: [&str; 4] = ["jsonl", "csv", "json", "txt"];
+/// Extensions of files that detections and events are written to.
+pub const RECORD_EXTENSIONS: [&str; 4] = ["jsonl", "csv", "json", "txt"];
 
 impl SinkSettings {
     /// The output that a person means by `-o text`.
@@ -129,7 +129,7 @@ impl SinkSettings {
         let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         let kind = match extension.as_str() {
             e if IMAGE_EXTENSIONS.contains(&e) => SinkKind::Images,
-            e if DETECTION_EXTENSIONS.contains(&e) => SinkKind::Detections,
+            e if RECORD_EXTENSIONS.contains(&e) => SinkKind::Records,
             _ => SinkKind::File,
         };
         SinkSettings { kind, path: Some(path), ..Default::default() }
@@ -139,7 +139,7 @@ impl SinkSettings {
     pub fn check(&self) -> Result<(), Invalid> {
         let wrong = |key: &'static str, message: String| Err(Invalid::new(key, message));
         match self.kind {
-            SinkKind::File | SinkKind::Images | SinkKind::Detections
+            SinkKind::File | SinkKind::Images | SinkKind::Records
                 if self.path.as_ref().is_none_or(|p| p.as_os_str().is_empty()) =>
             {
                 wrong("path", "this sink has no path".into())
@@ -160,14 +160,14 @@ impl SinkSettings {
                     ),
                 }
             }
-            SinkKind::Detections => {
+            SinkKind::Records => {
                 let path = self.path.clone().unwrap_or_default();
                 let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-                match DETECTION_EXTENSIONS.contains(&extension.as_str()) {
+                match RECORD_EXTENSIONS.contains(&extension.as_str()) {
                     true => Ok(()),
                     false => {
-                        let known = DETECTION_EXTENSIONS.join(", ");
-                        wrong("path", format!("`{extension}` is no form of detections: {known} are"))
+                        let known = RECORD_EXTENSIONS.join(", ");
+                        wrong("path", format!("`{extension}` is no form of records: {known} are"))
                     }
                 }
             }
@@ -192,7 +192,7 @@ impl SinkSettings {
     /// How people call this output.
     pub fn label(&self) -> String {
         match self.kind {
-            SinkKind::File | SinkKind::Images | SinkKind::Detections => {
+            SinkKind::File | SinkKind::Images | SinkKind::Records => {
                 self.path.as_ref().map(|p| p.display().to_string()).unwrap_or_default()
             }
             SinkKind::Display => "display".into(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::vision::Detection;
+use crate::vision::event::Event;
 
 /// Results of the ops so far. Costs no allocation while they are few.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,10 @@ pub struct Meta {
     pub detections: Vec<Detection>,
     /// Names of the detect ops that looked at this picture; with `every = N`, others did not.
     pub looked: SmallVec<[Arc<str>; 2]>,
+    /// What happened, in the order of finding.
+    pub events: Vec<Event>,
+    /// How things stand after this picture: `line.NAME.in`, `zone.NAME.now`; the newest of a name counts.
+    pub counters: Vec<(Arc<str>, i64)>,
 }
 
 /// One number measured on one picture.
@@ -35,5 +40,10 @@ impl Meta {
     /// The newest measurement called `name`.
     pub fn measurement(&self, name: &str) -> Option<f64> {
         self.measurements.iter().rev().find(|m| m.name == name).map(|m| m.value)
+    }
+
+    /// How the counter called `name` stands.
+    pub fn counter(&self, name: &str) -> Option<i64> {
+        self.counters.iter().rev().find(|(n, _)| **n == *name).map(|(_, v)| *v)
     }
 }

@@ -92,6 +92,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::frame::{Frame, FrameError, Layout, Spec};
+use crate::vision::event::Event;
 
 pub use position::Position;
 pub use region::{Length, Patch, Region, Regions};
@@ -316,6 +317,12 @@ pub trait Op: Send {
         0
     }
 
+    /// What is to be said after the last frame: events that end with the stream (motion, tracks). They go to the outputs that
+    /// record events, behind those of all frames.
+    fn last_events(&mut self) -> Vec<Event> {
+        Vec::new()
+    }
+
     /// What the op found over the whole run, for the stats file and the summary: a JSON object. The summary shows its
     /// `spans` (a list of `start` and `end` in seconds of the source) and its `note`.
     fn report(&self) -> Option<serde_json::Value> {
@@ -429,6 +436,11 @@ pub trait OpConfig: DeserializeOwned + Serialize + JsonSchema + fmt::Debug + Sen
     /// What it has to do with detections.
     fn sight(&self) -> Sight {
         Sight::None
+    }
+
+    /// True when it makes events without any `detect` op before it.
+    fn makes_events(&self) -> bool {
+        false
     }
 
     /// True when it moves what is seen to another place of the picture: places that were found before are wrong behind it.

@@ -58,6 +58,8 @@ pub trait Configured: Send + Sync {
     fn retimes(&self) -> bool;
     /// See [`OpConfig::sight`].
     fn sight(&self) -> Sight;
+    /// See [`OpConfig::makes_events`].
+    fn makes_events(&self) -> bool;
     /// See [`OpConfig::moves_pixels`].
     fn moves_pixels(&self) -> bool;
     /// See [`OpConfig::redacts`].
@@ -89,6 +91,9 @@ impl<T: OpConfig> Configured for Of<T> {
     }
     fn sight(&self) -> Sight {
         self.0.sight()
+    }
+    fn makes_events(&self) -> bool {
+        self.0.makes_events()
     }
     fn moves_pixels(&self) -> bool {
         self.0.moves_pixels()

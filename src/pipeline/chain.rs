@@ -8,6 +8,7 @@ use super::link::{Identity, Link, OpStats};
 use crate::failure::Failure;
 use crate::frame::{Frame, Spec};
 use crate::ops::{OpError, OpSettings, Reach, Stream, Takes};
+use crate::vision::event::Event;
 
 /// A prepared chain.
 pub struct Chain {
@@ -119,6 +120,12 @@ impl Chain {
         }
         self.past = old.past;
         left.iter().for_each(|link| add(&mut self.past, link.stats()));
+    }
+
+    /// What ops say after the last frame, in their order.
+    pub fn last_events(&mut self) -> Vec<Event> {
+        let links = self.segments.iter_mut().flat_map(|s| &mut s.lanes).flat_map(|l| &mut l.links);
+        links.flat_map(Link::last_events).collect()
     }
 
     /// What each op cost so far. What ops cost that were replaced is added to those of the same name.

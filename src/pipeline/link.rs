@@ -9,6 +9,7 @@ use opencv::prelude::*;
 
 use crate::frame::{Converter, Frame, Plane, Pool, Spec};
 use crate::ops::{Configured, Mode, Op, OpError, OpSettings, Patch, Reach, Regions, Stream};
+use crate::vision::event::Event;
 
 /// What one op cost.
 #[derive(Clone, Debug, Default, serde::Serialize)]
@@ -165,6 +166,14 @@ impl Link {
         match &mut self.work {
             Work::Op(station) => station.op.finish(out),
             _ => Ok(()),
+        }
+    }
+
+    /// What is to be said after the last frame.
+    pub fn last_events(&mut self) -> Vec<Event> {
+        match &mut self.work {
+            Work::Op(station) => station.op.last_events(),
+            _ => Vec::new(),
         }
     }
 

@@ -135,6 +135,7 @@ fn start(
     let (complete, first) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let (mut outlets, mut writers, mut tap) = (Vec::new(), Vec::new(), 0);
     let anonymous = settings.ops.iter().any(|o| o.config.redacts());
+    let last = Arc::new(sink::LastEvents::new());
     for s in &settings.sinks {
         let site = Site { facts: &facts, spec: chain.output(), audio: &opened.audio, tap, zero, anonymous };
         let sink = sink::open(s, &site)?;
@@ -149,9 +150,10 @@ fn start(
         let (outlet, frames, dropped) = sink::writer::Outlet::new(depth, overflow, s.label());
         let alive = Arc::new(AtomicBool::new(true));
         outlets.push((outlet, alive.clone()));
-        let (name, counters, complete, first) = (s.label(), counters.clone(), complete.clone(), first.clone());
+        let (name, counters, complete) = (s.label(), counters.clone(), complete.clone());
+        let (first, ended) = (first.clone(), last.clone());
         writers.push(spawn("writer", move || {
-            sink::writer::serve(name, sink, &frames, &dropped, &counters, &complete, &alive, started, &first)
+            sink::writer::serve(name, sink, &frames, &dropped, &counters, &complete, &alive, started, &first, &ended)
         })?);
     }
     let tracks: Vec<AudioTrack> = opened.audio.into_iter().map(AudioTrack::without_taps).collect();
@@ -188,7 +190,7 @@ fn start(
         None => (crossbeam_channel::never(), None),
     };
     let intake = Intake { frames: from_reader, edits, edit: None };
-    let ops = spawn("ops", move || process(chain, measures, intake, outlets, &c, &k, &alive))?;
+    let ops = spawn("ops", move || process(chain, measures, intake, outlets, &c, &k, &alive, &last))?;
     Ok(Running { report, counters, started, first, reader, ops, writers, _watch: watch })
 }
 

@@ -16,8 +16,8 @@ use super::stats::Counters;
 use crate::control::Control;
 use crate::failure::Failure;
 use crate::frame::Frame;
-use crate::sink::Delivery;
 use crate::sink::writer::Outlet;
+use crate::sink::{Delivery, LastEvents};
 
 /// What the processing thread leaves behind.
 #[derive(Default)]
@@ -63,6 +63,7 @@ impl Iterator for Intake {
 }
 
 /// The work of the processing thread: frames through the ops, and to every output that takes them.
+#[allow(clippy::too_many_arguments)]
 pub fn process(
     mut chain: Chain,
     mut measures: Measures,
@@ -71,6 +72,7 @@ pub fn process(
     counters: &Counters,
     control: &Control,
     alive: &AtomicBool,
+    last: &LastEvents,
 ) -> (Processed, Result<(), Failure>) {
     let (mut edits, mut seen) = (0, BTreeMap::new());
     let mut deliver = |mut frame: Frame| {
@@ -80,7 +82,8 @@ pub fn process(
         counters.position.store(frame.pts.nseconds(), Ordering::Relaxed);
         let meta = std::mem::take(&mut frame.meta);
         sightings::add(&mut seen, &meta);
-        let meta = (!meta.looked.is_empty() || !meta.detections.is_empty()).then(|| Arc::new(meta));
+        let any = !meta.looked.is_empty() || !meta.detections.is_empty() || !meta.events.is_empty();
+        let meta = any.then(|| Arc::new(meta));
         let Frame { pts, duration, index, position, .. } = frame;
         let delivery = Delivery { buffer: frame.into_buffer(), pts, duration, arrived, index, position, meta };
         let asked = Instant::now();
@@ -104,6 +107,7 @@ pub fn process(
             Err(e) => break Err(e),
         }
     };
+    let _ = last.set(chain.last_events());
     alive.store(false, Ordering::SeqCst);
     if result.is_err() || outlets.is_empty() {
         control.stop();

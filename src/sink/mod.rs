@@ -3,7 +3,6 @@
 mod anonymous;
 mod audio;
 mod container;
-mod detections;
 mod display;
 mod encoder;
 mod even;
@@ -11,11 +10,12 @@ mod feed;
 mod file;
 mod images;
 mod mp4;
+mod records;
 mod target;
 mod user;
 pub mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use gstreamer::ClockTime;
@@ -24,6 +24,7 @@ use crate::config::{SinkKind, SinkSettings};
 use crate::failure::Failure;
 use crate::frame::{Meta, Spec};
 use crate::source::{AudioTrack, Facts};
+use crate::vision::event::Event;
 
 pub use target::preflight;
 
@@ -46,6 +47,9 @@ pub struct Delivery {
     pub meta: Option<Arc<Meta>>,
 }
 
+/// Events of the end of the stream: set by the processing thread before the sinks' channels close.
+pub type LastEvents = OnceLock<Vec<Event>>;
+
 /// How the stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -59,6 +63,11 @@ pub enum End {
 pub trait Sink: Send {
     /// Takes a picture; waits while the output is busy.
     fn write(&mut self, picture: &Delivery) -> Result<(), Failure>;
+
+    /// Takes what happened at the end of the stream, behind the last picture and before [`Sink::finish`].
+    fn last_events(&mut self, _events: &[Event]) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// Takes everything to its end, makes the output whole and puts it in its place. Called once.
     fn finish(&mut self, end: End) -> Result<(), Failure>;
@@ -106,7 +115,7 @@ pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Box<dyn Sink>, F
     Ok(match settings.kind {
         SinkKind::Null => Box::new(Null),
         SinkKind::File => Box::new(file::FileSink::open(settings, site)?),
-        SinkKind::Detections => Box::new(detections::DetectionSink::open(settings, site)?),
+        SinkKind::Records => Box::new(records::RecordSink::open(settings, site)?),
         SinkKind::Images => Box::new(images::ImageSink::open(settings, site)?),
         SinkKind::Display => Box::new(display::open(settings, site)?),
         SinkKind::Pipeline => Box::new(user::open(settings, site)?),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use hdrhistogram::Histogram;
 
-use super::{Delivery, End, Sink};
+use super::{Delivery, End, LastEvents, Sink};
 use crate::config::Policy;
 use crate::failure::{Class, Failure};
 use crate::pipeline::stats::{Counters, Latency, SinkStats};
@@ -101,6 +101,7 @@ pub fn serve(
     alive: &AtomicBool,
     started: Instant,
     first: &AtomicU64,
+    last: &LastEvents,
 ) -> (SinkStats, Option<Failure>) {
     // Up to an hour in microseconds, three digits: a few hundred KiB whatever the length of the run.
     let mut latency = Histogram::<u64>::new_with_bounds(1, 3_600_000_000, 3).ok();
@@ -122,7 +123,8 @@ pub fn serve(
     alive.store(false, Ordering::SeqCst);
     if failure.is_none() {
         let end = if complete.load(Ordering::SeqCst) { End::Complete } else { End::Cut };
-        failure = sink.finish(end).err();
+        let events = last.get().filter(|e| !e.is_empty());
+        failure = events.map_or(Ok(()), |e| sink.last_events(e)).and_then(|()| sink.finish(end)).err();
     }
     let at = |h: &Histogram<u64>, q: f64| h.value_at_quantile(q) as f64 / 1000.0;
     let latency_ms = latency

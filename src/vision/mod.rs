@@ -3,6 +3,7 @@
 pub mod cover;
 pub mod detect;
 mod detection;
+pub mod event;
 pub mod model;
 mod rect;
 pub mod track;

@@ -53,7 +53,7 @@ impl Seen<'_> {
 }
 
 /// A table being written.
-pub struct DetectionSink {
+pub struct RecordSink {
     target: Target,
     out: BufWriter<Counted>,
     form: Box<dyn Form>,
@@ -76,7 +76,7 @@ impl Write for Counted {
     }
 }
 
-impl DetectionSink {
+impl RecordSink {
     /// Starts the file; its extension chooses the form.
     pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Self, Failure> {
         let path = settings.path.as_deref().unwrap_or(std::path::Path::new(""));
@@ -92,7 +92,7 @@ impl DetectionSink {
             .map_err(|e| Failure::output(format!("cannot write {}: {e}", path.display())))?;
         let size = (site.spec.info.width(), site.spec.info.height());
         let out = BufWriter::new(Counted(file, 0));
-        let mut sink = DetectionSink { target, out, form, size, flushed: Instant::now() };
+        let mut sink = RecordSink { target, out, form, size, flushed: Instant::now() };
         sink.form.begin(&mut sink.out).map_err(|e| sink.unwritable(&e))?;
         Ok(sink)
     }
@@ -103,7 +103,7 @@ impl DetectionSink {
     }
 }
 
-impl Sink for DetectionSink {
+impl Sink for RecordSink {
     fn write(&mut self, picture: &Delivery) -> Result<(), Failure> {
         let Some(meta) = &picture.meta else { return Ok(()) };
         let seen = Seen { index: picture.index, position: picture.position.nseconds(), size: self.size, meta };

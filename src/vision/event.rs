@@ -1,0 +1,147 @@
+//! Something that happened at one moment of the stream.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::Rect;
+
+/// What happened. The names (`line.crossed`) are those of the event schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// An object was confirmed.
+    TrackStarted,
+    /// An object was last seen some time ago.
+    TrackEnded,
+    /// An object crossed a line; `direction` is `in` or `out`.
+    LineCrossed,
+    /// An object came into a zone.
+    ZoneEntered,
+    /// An object left a zone; `seconds` is how long it was in there.
+    ZoneLeft,
+    /// An object has been in a zone for as long as was asked for.
+    ZoneDwelt,
+    /// A zone has become fuller than was asked for; `count` objects are in it.
+    CrowdingStarted,
+    /// It is no longer.
+    CrowdingEnded,
+    /// Something began to move.
+    MotionStarted,
+    /// It stopped; `start`, `peak` and the box of all of it are known.
+    MotionEnded,
+    /// A new scene begins here.
+    Cut,
+    /// A measurement left its bounds.
+    LimitPassed,
+    /// It is back within.
+    LimitKept,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 13] = [
+        Kind::TrackStarted,
+        Kind::TrackEnded,
+        Kind::LineCrossed,
+        Kind::ZoneEntered,
+        Kind::ZoneLeft,
+        Kind::ZoneDwelt,
+        Kind::CrowdingStarted,
+        Kind::CrowdingEnded,
+        Kind::MotionStarted,
+        Kind::MotionEnded,
+        Kind::Cut,
+        Kind::LimitPassed,
+        Kind::LimitKept,
+    ];
+
+    /// As in the event schema.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::TrackStarted => "track.started",
+            Kind::TrackEnded => "track.ended",
+            Kind::LineCrossed => "line.crossed",
+            Kind::ZoneEntered => "zone.entered",
+            Kind::ZoneLeft => "zone.left",
+            Kind::ZoneDwelt => "zone.dwelt",
+            Kind::CrowdingStarted => "crowding.started",
+            Kind::CrowdingEnded => "crowding.ended",
+            Kind::MotionStarted => "motion.started",
+            Kind::MotionEnded => "motion.ended",
+            Kind::Cut => "cut",
+            Kind::LimitPassed => "limit.passed",
+            Kind::LimitKept => "limit.kept",
+        }
+    }
+}
+
+/// A value that belongs to an event.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Value {
+    Number(f64),
+    Text(Arc<str>),
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// What.
+    pub kind: Kind,
+    /// Name of what it happened at: the line, the zone, the op, the measurement.
+    pub name: Arc<str>,
+    /// When, in nanoseconds of the source. At or before the picture that carries it.
+    pub position: u64,
+    /// The picture it happened on, from 0.
+    pub frame: u64,
+    /// Number of the track.
+    pub track: Option<u32>,
+    /// What the object is.
+    pub label: Option<Arc<str>>,
+    /// How sure its detector was, 0–1.
+    pub score: Option<f32>,
+    /// Where, in pixels.
+    pub rect: Option<Rect>,
+    /// What else is known, by name: `direction`, `seconds`, `count`, `peak`, `speed`.
+    pub values: SmallVec<[(Cow<'static, str>, Value); 2]>,
+}
+
+impl Event {
+    /// Of this kind, at `name`, on picture `frame` at `position`; the rest is not known yet.
+    pub fn new(kind: Kind, name: &Arc<str>, frame: u64, position: u64) -> Self {
+        let name = name.clone();
+        Event {
+            kind,
+            name,
+            position,
+            frame,
+            track: None,
+            label: None,
+            score: None,
+            rect: None,
+            values: SmallVec::new(),
+        }
+    }
+
+    /// With one more value.
+    pub fn number(mut self, key: &'static str, value: f64) -> Self {
+        self.values.push((key.into(), Value::Number(value)));
+        self
+    }
+
+    /// With one more value.
+    pub fn text(mut self, key: &'static str, value: impl Into<Arc<str>>) -> Self {
+        self.values.push((key.into(), Value::Text(value.into())));
+        self
+    }
+
+    /// About this object.
+    pub fn about(mut self, d: &super::Detection) -> Self {
+        self.track = d.track;
+        self.label = Some(d.label.clone());
+        self.score = Some(d.score);
+        self.rect = Some(d.rect);
+        self
+    }
+}
