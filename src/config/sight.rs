@@ -34,8 +34,13 @@ pub fn check(ops: &[OpSettings], sinks: &[SinkSettings]) -> Result<(), Failure> 
             moved.get_or_insert(op.name);
         }
     }
+    let events = ops.iter().any(|o| o.common.enabled && o.config.makes_events());
+    for sink in sinks.iter().filter(|s| s.kind == super::SinkKind::Clips && !events) {
+        let what = format!("output {} is made of events, and no op makes any", sink.label());
+        return Err(Failure::usage(what).fix("add one that does, as in --op motion"));
+    }
     for sink in sinks.iter().filter(|s| s.kind == super::SinkKind::Records) {
-        if !ops.iter().any(|o| o.common.enabled && o.config.makes_events()) {
+        if !events {
             uses(&format!("output {}", sink.label()), None, &found, moved)?;
         }
     }

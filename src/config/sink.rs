@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Invalid;
+use super::{Invalid, Time};
+use crate::vision::event::Kind;
 
 /// One `[[sink]]` table.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct SinkSettings {
-    /// `file`, `images`, `display`, `null`, `pipeline` or `records`.
+    /// `file`, `images`, `display`, `null`, `pipeline`, `records` or `clips`.
     #[serde(rename = "type")]
     pub kind: SinkKind,
     /// For `file`: the file; its extension chooses the container (mp4, mov, mkv, webm, avi, ts). For `images`: a pattern
@@ -46,6 +47,17 @@ pub struct SinkSettings {
     pub audio: bool,
     /// Replaces a file that exists.
     pub overwrite: bool,
+    /// For `clips`: which events make one, by kind (`motion`, `line.crossed`, `cut`) or by the name of their line, zone or op.
+    /// Default: all but tracks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<String>,
+    /// For `clips`: how much of the stream goes before each event, 0 to 60 seconds; scenes begin at their cut.
+    pub before: Time,
+    /// For `clips`: how much goes behind it, 0 to 60 seconds.
+    pub after: Time,
+    /// For `clips` of a file: copies the encoded stream instead of encoding again, from the keyframe before each beginning on.
+    /// What ops did to the pictures is then not in the clips.
+    pub copy: bool,
     /// For `display`: shows the frame rate in the picture.
     pub show_fps: bool,
     /// What happens when this output cannot keep up: `block` (wait) or `drop` (drop the oldest waiting frame and count it).
@@ -69,6 +81,8 @@ pub enum SinkKind {
     Null,
     /// A GStreamer pipeline's tail.
     Pipeline,
+    /// A file for each event.
+    Clips,
     /// What the ops saw and what happened, as a table.
     Records,
 }
@@ -97,6 +111,10 @@ impl Default for SinkSettings {
             encoder_options: BTreeMap::new(),
             audio: true,
             overwrite: false,
+            events: Vec::new(),
+            before: Time(gstreamer::ClockTime::from_seconds(2)),
+            after: Time(gstreamer::ClockTime::from_seconds(2)),
+            copy: false,
             show_fps: false,
             policy: None,
         }
@@ -120,6 +138,9 @@ impl SinkSettings {
             "display" => of(SinkKind::Display),
             "display:fps" => SinkSettings { show_fps: true, ..of(SinkKind::Display) },
             "null" => of(SinkKind::Null),
+            clips if clips.starts_with("clips:") => {
+                SinkSettings { path: Some(clips[6..].into()), ..of(SinkKind::Clips) }
+            }
             path => SinkSettings::from_path(path.strip_prefix("file:").unwrap_or(path).into()),
         }
     }
@@ -139,7 +160,7 @@ impl SinkSettings {
     pub fn check(&self) -> Result<(), Invalid> {
         let wrong = |key: &'static str, message: String| Err(Invalid::new(key, message));
         match self.kind {
-            SinkKind::File | SinkKind::Images | SinkKind::Records
+            SinkKind::File | SinkKind::Images | SinkKind::Records | SinkKind::Clips
                 if self.path.as_ref().is_none_or(|p| p.as_os_str().is_empty()) =>
             {
                 wrong("path", "this sink has no path".into())
@@ -159,6 +180,18 @@ impl SinkSettings {
                         ),
                     ),
                 }
+            }
+            SinkKind::Clips => {
+                let path = self.path.clone().unwrap_or_default();
+                let name = path.to_string_lossy();
+                if !name.contains("{n}") && !name.contains("{time}") {
+                    let what = format!("`{name}` would be one file for all clips: put {{n}} or {{time}} into the name");
+                    return wrong("path", format!("{what}, as in clips/{{n}}-{{kind}}.mp4"));
+                }
+                for (key, t) in [("before", self.before), ("after", self.after)] {
+                    Invalid::unless_in(key, t.0.nseconds() as f64 / 1e9, 0.0..=60.0)?;
+                }
+                Ok(())
             }
             SinkKind::Records => {
                 let path = self.path.clone().unwrap_or_default();
@@ -189,10 +222,20 @@ impl SinkSettings {
         }
     }
 
+    /// For clips: whether an event of this kind at this name makes one.
+    pub fn wants(&self, kind: Kind, name: &str) -> bool {
+        if self.events.is_empty() {
+            return !matches!(kind, Kind::TrackStarted | Kind::TrackEnded | Kind::ZoneLeft | Kind::ZoneDwelt);
+        }
+        let of =
+            |e: &String| kind.name() == e || kind.name().split('.').next() == Some(e) || !name.is_empty() && name == e;
+        self.events.iter().any(of)
+    }
+
     /// How people call this output.
     pub fn label(&self) -> String {
         match self.kind {
-            SinkKind::File | SinkKind::Images | SinkKind::Records => {
+            SinkKind::File | SinkKind::Images | SinkKind::Records | SinkKind::Clips => {
                 self.path.as_ref().map(|p| p.display().to_string()).unwrap_or_default()
             }
             SinkKind::Display => "display".into(),

@@ -2,6 +2,7 @@
 
 mod anonymous;
 mod audio;
+mod clips;
 mod container;
 mod display;
 mod encoder;
@@ -108,12 +109,15 @@ pub struct Site<'a> {
     /// Nothing that describes the source goes into the output: what is hidden in the pictures is not to be named beside
     /// them.
     pub anonymous: bool,
+    /// The input, where it is a file.
+    pub file: Option<&'a std::path::Path>,
 }
 
 /// Makes the sink that `settings` ask for.
 pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Box<dyn Sink>, Failure> {
     Ok(match settings.kind {
         SinkKind::Null => Box::new(Null),
+        SinkKind::Clips => Box::new(clips::ClipSink::open(settings, site)?),
         SinkKind::File => Box::new(file::FileSink::open(settings, site)?),
         SinkKind::Records => Box::new(records::RecordSink::open(settings, site)?),
         SinkKind::Images => Box::new(images::ImageSink::open(settings, site)?),
@@ -124,7 +128,7 @@ pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Box<dyn Sink>, F
 
 /// True when a sink of this kind can hold audio.
 pub fn takes_audio(settings: &SinkSettings) -> bool {
-    settings.kind == SinkKind::File && settings.audio
+    matches!(settings.kind, SinkKind::File | SinkKind::Clips) && settings.audio
 }
 
 /// Takes everything, keeps nothing.

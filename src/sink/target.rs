@@ -95,7 +95,10 @@ pub fn preflight(sinks: &[SinkSettings], input: &Input) -> Result<(), Failure> {
         }
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         match fs::metadata(folder) {
-            Err(e) if sink.kind == SinkKind::Images && e.kind() == std::io::ErrorKind::NotFound => {
+            Err(e)
+                if matches!(sink.kind, SinkKind::Images | SinkKind::Clips)
+                    && e.kind() == std::io::ErrorKind::NotFound =>
+            {
                 fs::create_dir_all(folder).map_err(|e| cannot(&e))?;
             }
             Err(e) => {

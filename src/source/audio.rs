@@ -36,6 +36,11 @@ pub struct AudioTrack {
 }
 
 impl AudioTrack {
+    /// The same track with another tap, or none.
+    pub fn with_tap(&self, tap: Option<Receiver<AudioPacket>>) -> Self {
+        AudioTrack { taps: tap.into_iter().collect(), rewind: Arc::default(), ..self.clone() }
+    }
+
     /// Lets go of the taps: from here on only the sinks hold them, and a track that nobody wants is not kept.
     pub fn without_taps(self) -> Self {
         self.rewind.lock().unwrap_or_else(|e| e.into_inner()).clear();
