@@ -54,7 +54,7 @@ def run(args, framewright, out, about):
 
     # Many events.
     blink = BLINK.format(n=frames, w=160, h=120)
-    ops = [a for _ in range(MEASURES) for a in ("--op", "brightness:max=50")]
+    ops = [a for _ in range(MEASURES) for a in ("--op", "brightness:max=0.5")]
     db = work / "events.db"
     plain = [*base, blink, *ops, "-o", "null"]
     found = in_turn({"without": plain, "sqlite": [*plain, "-o", str(db)]}, runs)
@@ -87,7 +87,7 @@ def run(args, framewright, out, about):
     ports = {"refuses": gone.getsockname()[1], "never answers": silent.getsockname()[1]}
     gone.close()
     big = BLINK.format(n=frames, w=1280, h=720)
-    plain = [*base, big, "--op", "brightness:max=50", "-o", "null"]
+    plain = [*base, big, "--op", "brightness:max=0.5", "-o", "null"]
     # Without waiting at the end: what the video costs is asked.
     dead = {name: [*plain, "-o", f"webhook:http://127.0.0.1:{port}/", "--set", "sink.1.wait=0s", "--set", f"sink.1.spool={work}"]
             for name, port in ports.items()}

@@ -218,7 +218,11 @@ impl Store {
     pub fn end(&mut self, now: i64) -> rusqlite::Result<()> {
         self.commit()?;
         self.db.execute("UPDATE runs SET ended = ?1 WHERE number = ?2", params![rfc3339(now), self.run])?;
-        self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        self.db.busy_timeout(Duration::from_millis(500))?;
+        if self.db.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(())).is_err() {
+            log::info!("somebody reads the database: its log stays beside it for now");
+        }
+        Ok(())
     }
 
     /// The database, for questions.
