@@ -381,7 +381,7 @@ fn a_redacted_file_has_every_frame_and_its_sound_and_nothing_about_the_source() 
         assert!(plain == sound && sound.len() > 80, "{name}: the sound is another");
         let info = described(&out);
         assert!(
-            !contains(&out, "SECRET") && !info.contains("location"),
+            !contains(&out, "SECRET") && !info.contains("\"location"),
             "{name} says something about the source: {info}"
         );
         assert!(!info.contains("\"attached_pic\": 1"), "{name} has a cover picture");
