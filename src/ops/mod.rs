@@ -44,6 +44,7 @@ mod lut;
 mod mask;
 mod matrix;
 mod morphology;
+mod motion;
 mod noise;
 pub mod overlay;
 mod pad;
@@ -165,6 +166,7 @@ pub static ALL: &[Entry] = &[
     Entry::of::<detect::Detect>(),
     Entry::of::<track::Track>(),
     Entry::of::<draw::Draw>(),
+    Entry::of::<motion::Motion>(),
     Entry::of::<redact::Redact>(),
 ];
 

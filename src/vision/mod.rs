@@ -5,6 +5,7 @@ pub mod detect;
 mod detection;
 pub mod event;
 pub mod model;
+pub mod motion;
 mod rect;
 pub mod track;
 
