@@ -62,6 +62,7 @@ mod rotate;
 mod rows;
 mod sample;
 mod saturation;
+mod scenes;
 mod settings;
 mod sharpen;
 mod sharpness;
@@ -167,6 +168,7 @@ pub static ALL: &[Entry] = &[
     Entry::of::<track::Track>(),
     Entry::of::<draw::Draw>(),
     Entry::of::<motion::Motion>(),
+    Entry::of::<scenes::Scenes>(),
     Entry::of::<redact::Redact>(),
 ];
 

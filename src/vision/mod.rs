@@ -7,6 +7,7 @@ pub mod event;
 pub mod model;
 pub mod motion;
 mod rect;
+pub mod scenes;
 pub mod track;
 
 pub use detection::{Detection, Point};
