@@ -255,7 +255,7 @@ fn softmax() -> Activation {
 pub struct Expect {
     /// A picture or video file beside the manifest, or `generate:…`; its first frame counts.
     pub picture: String,
-    /// The things in it; none other may be found.
+    /// Things that must be found in it; others may be too.
     pub found: Vec<Expected>,
 }
 
