@@ -90,7 +90,7 @@ impl<'a> Table<'a> {
 /// Rows of `cols` numbers a picture, if the last dimension is that.
 fn rows(tensor: &Tensor<'_>, cols: usize, batch: usize) -> Option<usize> {
     let whole = cols * batch;
-    (tensor.shape.last() == Some(&cols) && whole > 0 && tensor.data.len() % whole == 0)
+    (tensor.shape.last() == Some(&cols) && whole > 0 && tensor.data.len().is_multiple_of(whole))
         .then(|| tensor.data.len() / whole)
 }
 

@@ -211,7 +211,8 @@ fn numbers_of_no_use_are_no_boxes() {
 
 #[test]
 fn what_does_not_fit_is_said() {
-    let all: &[(&str, &[(&str, &[usize])], usize, &str)] = &[
+    type Shapes<'a> = &'a [(&'a str, &'a [usize])];
+    let all: &[(&str, Shapes<'_>, usize, &str)] = &[
         ("decode = 'yolox'", &[("out", &[1, 42, 85])], 3, "has 80 classes, and the manifest has 3 labels"),
         ("decode = 'yolox'", &[("out", &[1, 9, 85])], 80, "9 rows"),
         ("decode = 'yolov5'", &[("out", &[1, 84])], 80, "out 1x84 is none of decode = \"yolov5\""),

@@ -18,7 +18,9 @@ fn street(width: u32, height: u32) -> Frame {
 /// The same in another format, with the colorimetry written as GStreamer does.
 fn like(frame: &Frame, format: VideoFormat, colorimetry: &str) -> Frame {
     let colorimetry: VideoColorimetry = colorimetry.parse().unwrap();
-    let builder = VideoInfo::builder(format, frame.width(), frame.height()).colorimetry(&colorimetry);
+    let builder = VideoInfo::builder(format, frame.width(), frame.height())
+        .fps(frame.spec().info.fps())
+        .colorimetry(&colorimetry);
     let spec = Arc::new(Spec::new(builder.build().unwrap()).unwrap());
     Converter::new(frame.spec(), spec).unwrap().convert(frame).unwrap()
 }
@@ -108,7 +110,7 @@ fn chroma_lies_where_the_format_says() {
     let stretch = input("size = [320, 180]\ncolor = 'bgr'\nfit = 'stretch'");
     let original = tensor(&frame, &stretch, whole(&frame));
     let of_site = |site: VideoChromaSite| {
-        let info = VideoInfo::builder(VideoFormat::I420, 320, 180).chroma_site(site).build().unwrap();
+        let info = VideoInfo::builder(VideoFormat::I420, 320, 180).fps(30).chroma_site(site).build().unwrap();
         let spec = Arc::new(Spec::new(info).unwrap());
         Converter::new(frame.spec(), spec).unwrap().convert(&frame).unwrap()
     };
