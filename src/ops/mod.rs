@@ -44,6 +44,7 @@ mod lut;
 mod mask;
 mod matrix;
 mod morphology;
+mod motion;
 mod noise;
 pub mod overlay;
 mod pad;
@@ -61,6 +62,7 @@ mod rotate;
 mod rows;
 mod sample;
 mod saturation;
+mod scenes;
 mod settings;
 mod sharpen;
 mod sharpness;
@@ -165,6 +167,8 @@ pub static ALL: &[Entry] = &[
     Entry::of::<detect::Detect>(),
     Entry::of::<track::Track>(),
     Entry::of::<draw::Draw>(),
+    Entry::of::<motion::Motion>(),
+    Entry::of::<scenes::Scenes>(),
     Entry::of::<redact::Redact>(),
 ];
 
