@@ -40,9 +40,9 @@ pub struct Motion {
     /// blind for small things.
     #[schemars(range(min = 64, max = 4096))]
     pub width: u32,
-    /// Seconds over which what stands still is learned, 1 to 3600.
-    #[schemars(range(min = 1.0, max = 3600.0))]
-    pub history: f64,
+    /// Pictures over which what stands still is learned, 2 to 100000.
+    #[schemars(range(min = 2, max = 100_000))]
+    pub history: u32,
     /// Smallest thing that counts, as a share of the picture in percent, 0 to 100; noise is taken out in any case.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub min_area: f64,
@@ -81,7 +81,7 @@ impl Default for Motion {
             threshold: 0.06,
             variance: None,
             width: 640,
-            history: 20.0,
+            history: 500,
             min_area: 0.0,
             min_length: Time(ClockTime::from_mseconds(100)),
             quiet: Time(ClockTime::from_seconds(2)),
@@ -103,7 +103,7 @@ impl OpConfig for Motion {
         Invalid::unless_in("threshold", self.threshold, 0.0..=100.0)?;
         self.variance.map_or(Ok(()), |v| Invalid::unless_in("variance", v, 1.0..=10_000.0))?;
         Invalid::unless_in("width", self.width, 64..=4096)?;
-        Invalid::unless_in("history", self.history, 1.0..=3600.0)?;
+        Invalid::unless_in("history", self.history, 2..=100_000)?;
         Invalid::unless_in("min-area", self.min_area, 0.0..=100.0)?;
         let seconds = |t: Time| t.0.nseconds() as f64 / 1e9;
         Invalid::unless_in("min-length", seconds(self.min_length), 0.0..=60.0)?;
@@ -175,7 +175,7 @@ impl Op for Mover {
         let fps = input.info.fps();
         let rate = if fps.numer() > 0 { f64::from(fps.numer()) / f64::from(fps.denom()) } else { 25.0 };
         self.step = (1e9 / rate) as u64;
-        self.watcher = Some(Watcher::new(&self.config, self.region.as_ref(), &input.info, rate)?);
+        self.watcher = Some(Watcher::new(&self.config, self.region.as_ref(), input)?);
         Ok(input.clone())
     }
 

@@ -1,13 +1,13 @@
 //! Which pixels move: the brightness at reduced size against what was learned of it.
 
-use gstreamer_video::VideoInfo;
+use gstreamer_video::VideoColorRange;
 use opencv::core::{self, Mat, Point, Ptr, Size};
 use opencv::imgproc;
 use opencv::prelude::*;
 use opencv::video;
 
 use super::{Method, Motion};
-use crate::frame::{Component, Frame, Plane};
+use crate::frame::{Component, Frame, Plane, Spec};
 use crate::ops::{OpError, Regions};
 use crate::vision::Rect;
 
@@ -26,7 +26,6 @@ pub(super) struct Seen {
 
 pub(super) struct Watcher {
     config: Motion,
-    rate: f64,
     size: Size,
     /// From the small picture to the picture.
     scale: (f32, f32),
@@ -38,6 +37,7 @@ pub(super) struct Watcher {
     counted: f64,
     gray: Mat,
     small: Mat,
+    wide: Mat,
     moving: Mat,
     clean: Mat,
     merged: Mat,
@@ -46,6 +46,8 @@ pub(super) struct Watcher {
     centroids: Mat,
     before: f64,
     first: bool,
+    /// Brightness comes in limited range, 16 to 235.
+    limited: bool,
 }
 
 enum Learned {
@@ -55,8 +57,8 @@ enum Learned {
 }
 
 impl Learned {
-    fn new(config: &Motion, rate: f64) -> opencv::Result<Self> {
-        let history = (config.history * rate).round().clamp(2.0, 100_000.0) as i32;
+    fn new(config: &Motion) -> opencv::Result<Self> {
+        let history = config.history as i32;
         let shadows = config.ignore_shadows;
         Ok(match config.method {
             Method::Mog2 => {
@@ -78,7 +80,8 @@ impl Learned {
 }
 
 impl Watcher {
-    pub fn new(config: &Motion, region: Option<&Regions>, info: &VideoInfo, rate: f64) -> Result<Self, OpError> {
+    pub fn new(config: &Motion, region: Option<&Regions>, spec: &Spec) -> Result<Self, OpError> {
+        let info = &spec.info;
         let (width, height) = (info.width(), info.height());
         let factor = (width / config.width).max(1);
         let size = Size::new((width / factor).max(1) as i32, (height / factor).max(1) as i32);
@@ -104,15 +107,15 @@ impl Watcher {
         let new = Mat::default;
         Ok(Watcher {
             config: config.clone(),
-            rate,
             size,
             scale: (width as f32 / size.width as f32, height as f32 / size.height as f32),
-            learned: Learned::new(config, rate)?,
+            learned: Learned::new(config)?,
             kernel: Some(kernel),
             mask,
             counted,
             gray: new(),
             small: new(),
+            wide: new(),
             moving: new(),
             clean: new(),
             merged: new(),
@@ -121,6 +124,7 @@ impl Watcher {
             centroids: new(),
             before: 0.0,
             first: true,
+            limited: !spec.layout.rgb && info.colorimetry().range() != VideoColorRange::Range0_255,
         })
     }
 
@@ -131,6 +135,12 @@ impl Watcher {
             // Half pixels are all that a factor of 2 needs; INTER_AREA is exact for every whole factor.
             imgproc::resize(full, small, *size, 0.0, 0.0, imgproc::INTER_AREA).map_err(OpError::from)
         })?;
+        if self.limited {
+            // What is learned has fixed floors (of variance), made for full range.
+            let wide = 255.0 / 219.0;
+            self.small.convert_to(&mut self.wide, core::CV_8U, wide, -16.0 * wide)?;
+            std::mem::swap(&mut self.small, &mut self.wide);
+        }
         self.subtract()?;
         if let Some(kernel) = &self.kernel {
             let (at, border) = (Point::new(-1, -1), imgproc::morphology_default_border_value()?);
@@ -154,7 +164,7 @@ impl Watcher {
             return Ok(Seen { score: 0.0, boxes: Vec::new() });
         }
         if self.config.ignore_lighting && score >= LIGHTING && self.before < CALM {
-            self.learned = Learned::new(&self.config, self.rate)?;
+            self.learned = Learned::new(&self.config)?;
             self.subtract()?;
             self.before = 0.0;
             return Ok(Seen { score: 0.0, boxes: Vec::new() });

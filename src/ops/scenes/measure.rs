@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use gstreamer_video::VideoFormat;
 use opencv::core::{self, Mat, Size, Vector};
 use opencv::imgproc;
 
 use super::Detector;
-use crate::frame::{Converter, Frame, Spec};
+use crate::frame::{Frame, Spec};
 use crate::ops::OpError;
+use crate::vision::model::SmallBgr;
 
 /// Width that is left of a picture: enough to see a cut, as in PySceneDetect.
 const WIDTH: u32 = 256;
 
 pub(super) struct Measure {
     detector: Detector,
-    converter: Option<Converter>,
+    color: Option<SmallBgr>,
     size: Size,
     gray: Mat,
     small: Mat,
@@ -30,7 +30,7 @@ impl Measure {
     pub fn new(detector: Detector) -> Self {
         Measure {
             detector,
-            converter: None,
+            color: None,
             size: Size::default(),
             gray: Mat::default(),
             small: Mat::default(),
@@ -47,8 +47,7 @@ impl Measure {
         let side = |v: u32| if factor > 1.0 { ((f64::from(v) / factor).round() as u32).max(1) } else { v };
         self.size = Size::new(side(w) as i32, side(h) as i32);
         if matches!(self.detector, Detector::Content | Detector::Adaptive) {
-            let to = Arc::new(input.with_format(VideoFormat::Bgr)?.with_size(side(w), side(h))?);
-            self.converter = Some(Converter::new(input, to)?);
+            self.color = Some(SmallBgr::new([side(w), side(h)]));
         }
         if !input.layout.rgb && input.info.colorimetry().range() != gstreamer_video::VideoColorRange::Range0_255 {
             self.range = (16.0, 219.0);
@@ -78,10 +77,8 @@ impl Measure {
 
     /// Mean distance in hue (0–179), saturation and value (0–255) from the picture before, the mean of the three.
     fn change(&mut self, frame: &Frame) -> Result<f64, OpError> {
-        let Some(converter) = &mut self.converter else { return Ok(0.0) };
-        let small = converter.convert(frame)?;
-        let planes = small.planes()?;
-        imgproc::cvt_color_def(&planes.mat(0)?, &mut self.hsv, imgproc::COLOR_BGR2HSV)?;
+        let Some(color) = &mut self.color else { return Ok(0.0) };
+        imgproc::cvt_color_def(color.of(frame)?, &mut self.hsv, imgproc::COLOR_BGR2HSV)?;
         let Some(last) = &mut self.last else {
             self.last = Some(self.hsv.clone());
             return Ok(0.0);
