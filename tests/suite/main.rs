@@ -11,6 +11,7 @@ mod drawing;
 mod errors;
 mod fidelity;
 mod geometry;
+mod happenings;
 mod inputs;
 mod measures;
 mod models;
