@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use gstreamer_video::{VideoColorimetry, VideoFormat};
+use gstreamer_video::{VideoColorimetry, VideoFormat, VideoInfo};
 use opencv::core::{self, Mat, Size};
 use opencv::imgproc;
 use opencv::prelude::*;
 
 use super::*;
-use crate::frame::{Converter, Spec};
+use crate::frame::Converter;
 use crate::source::generate::{Generate, Settings};
 
 /// The generated street in BGR.
