@@ -9,6 +9,7 @@ mod configs;
 mod detail;
 mod drawing;
 mod errors;
+mod events;
 mod fidelity;
 mod geometry;
 mod happenings;
