@@ -59,6 +59,12 @@ fn detection(d: &Detection, (width, height): (u32, u32)) -> serde_json::Value {
     if let Some(parent) = d.parent {
         put("parent", parent.into());
     }
+    if let Some(speed) = d.speed {
+        put("speed", round(speed).into());
+    }
+    if let Some(heading) = d.heading {
+        put("heading", ((f64::from(heading) * 10.0).round() / 10.0).into());
+    }
     if let Some(text) = &d.text {
         put("text", (**text).into());
     }
