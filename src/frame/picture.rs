@@ -55,9 +55,7 @@ pub fn save(picture: &RgbImage, path: &Path) -> io::Result<()> {
     let partial = path.with_file_name(name);
     let mut out = BufWriter::new(File::create(&partial)?);
     match extension.as_str() {
-        "jpg" | "jpeg" => {
-            image::codecs::jpeg::JpegEncoder::new_with_quality(&mut out, 92).encode_image(picture)
-        }
+        "jpg" | "jpeg" => image::codecs::jpeg::JpegEncoder::new_with_quality(&mut out, 92).encode_image(picture),
         _ => picture.write_to(&mut out, image::ImageFormat::Png),
     }
     .map_err(io::Error::other)?;

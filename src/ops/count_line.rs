@@ -119,7 +119,10 @@ fn check_band(band: Length) -> Result<(), Invalid> {
         Length::Percent(v) => (v, 200.0),
     };
     if v > most {
-        return Err(Invalid::new("band", format!("band = {band} is out of range: 0 to 1000 pixels or 200% are allowed")));
+        return Err(Invalid::new(
+            "band",
+            format!("band = {band} is out of range: 0 to 1000 pixels or 200% are allowed"),
+        ));
     }
     Ok(())
 }
@@ -194,10 +197,8 @@ impl Op for Counter {
         if let Some(lacks) = self.tracked.lacks() {
             note += &format!("; {lacks}");
         }
-        let labels: serde_json::Map<String, serde_json::Value> = labels
-            .into_iter()
-            .map(|(l, [i, o])| (l.to_owned(), serde_json::json!({ "in": i, "out": o })))
-            .collect();
+        let labels: serde_json::Map<String, serde_json::Value> =
+            labels.into_iter().map(|(l, [i, o])| (l.to_owned(), serde_json::json!({ "in": i, "out": o }))).collect();
         Some(serde_json::json!({ "name": &*self.name, "in": into, "out": out, "labels": labels, "note": note }))
     }
 }

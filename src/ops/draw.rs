@@ -281,10 +281,11 @@ impl Drawer {
         };
         let say = |s: &Shape| match s.kind {
             ShapeKind::Line => format!("{}  in {}  out {}", s.name, count("line", s, "in"), count("line", s, "out")),
-            ShapeKind::Zone => format!("{}  {} now  {} total", s.name, count("zone", s, "now"), count("zone", s, "total")),
+            ShapeKind::Zone => {
+                format!("{}  {} now  {} total", s.name, count("zone", s, "now"), count("zone", s, "total"))
+            }
         };
-        let drawn =
-            self.marks.draw(frame, &shapes, self.thickness.unsigned_abs(), self.config.color, names, &say);
+        let drawn = self.marks.draw(frame, &shapes, self.thickness.unsigned_abs(), self.config.color, names, &say);
         (frame.meta.shapes, frame.meta.counters) = (shapes, counters);
         drawn
     }

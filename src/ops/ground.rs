@@ -67,14 +67,16 @@ impl Ground {
 impl OpConfig for Ground {
     const NAME: &'static str = "ground";
     const GROUP: Group = Group::Seeing;
-    const EXAMPLE: &'static str =
-        "ground:picture=40%,40% 60%,40% 90%,95% 10%,95%,meters=0,0 7,0 7,25 0,25,smooth=1";
+    const EXAMPLE: &'static str = "ground:picture=40%,40% 60%,40% 90%,95% 10%,95%,meters=0,0 7,0 7,25 0,25,smooth=1";
     const BEHIND: &'static str = "a homography; lines of least squares over time";
 
     fn check(&self) -> Result<(), Invalid> {
         let four = |key: &'static str, points: &Points| match points.0.len() {
             4 => points.0.iter().try_for_each(|p| check_point(key, *p)),
-            n => Err(Invalid::new(key, format!("{key}: there are {n} places, and 4 are needed, as in --op '{}'", Self::EXAMPLE))),
+            n => Err(Invalid::new(
+                key,
+                format!("{key}: there are {n} places, and 4 are needed, as in --op '{}'", Self::EXAMPLE),
+            )),
         };
         four("picture", &self.picture)?;
         four("meters", &self.meters)?;
@@ -128,7 +130,8 @@ impl Op for Surveyor {
         match self.ground {
             Some(_) => Ok(input.clone()),
             None => Err(OpError::Refused(
-                "picture and meters: three of the four places lie in one line, or the order of the two lists differs".into(),
+                "picture and meters: three of the four places lie in one line, or the order of the two lists differs"
+                    .into(),
             )),
         }
     }

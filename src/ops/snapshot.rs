@@ -267,12 +267,10 @@ impl Photographer {
     fn write(&mut self, track: u32) -> Result<(), OpError> {
         let Some(view) = self.views.remove(&track) else { return Ok(()) };
         // A label may hold anything; a file's name may not.
-        let label: String =
-            view.label.chars().map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        let label: String = view.label.chars().map(|c| if c.is_alphanumeric() || c == '-' { c } else { '_' }).collect();
         let label = if label.is_empty() { "object".to_owned() } else { label };
         let path = self.config.folder.join(format!("{label}-{track:04}.{}", self.extension()));
-        save(&view.picture, &path)
-            .map_err(|e| OpError::Refused(format!("cannot write {}: {e}", path.display())))?;
+        save(&view.picture, &path).map_err(|e| OpError::Refused(format!("cannot write {}: {e}", path.display())))?;
         self.count += 1;
         if self.written.len() < LISTED {
             let seconds = view.taken as f64 / 1e9;

@@ -11,8 +11,8 @@ use super::detect::Labels;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Sight, Stream};
 use crate::config::Time;
 use crate::frame::{Frame, Spec};
-use crate::vision::track::{Kind, Settings, Tracker};
 use crate::vision::event::{self, Event};
+use crate::vision::track::{Kind, Settings, Tracker};
 use crate::vision::{Detection, Rect};
 
 /// Follows what `detect` found: each object gets a number that it keeps.

@@ -25,6 +25,7 @@ pub fn write(settings: &Settings, path: &Path) -> Result<Option<String>, Failure
     if path.extension().is_none_or(|e| !e.eq_ignore_ascii_case("png")) {
         return Err(Failure::usage(format!("--picture {}: the name must end in .png", path.display())));
     }
+    crate::gst::init()?;
     let (frame, notice) = match first(settings) {
         Ok(frame) => (frame, None),
         Err(e) => (gray(settings)?, Some(format!("the picture is gray, since there is none of the source: {e}"))),
@@ -87,8 +88,7 @@ fn moved(settings: &Settings, frame: Frame) -> Result<Frame, Failure> {
     let Some(last) = ops.iter().rposition(|o| o.common.region.is_some() || o.config.outline(None).is_some()) else {
         return Ok(frame);
     };
-    let moves: Vec<OpSettings> =
-        ops[..last].iter().filter(|o| o.config.moves_pixels()).map(|o| (*o).clone()).collect();
+    let moves: Vec<OpSettings> = ops[..last].iter().filter(|o| o.config.moves_pixels()).map(|o| (*o).clone()).collect();
     let mut chain = Chain::prepare(&moves, frame.spec(), &Stream::default(), 1)?;
     let mut frames = vec![frame];
     for segment in &mut chain.segments {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::palette::{ink_on, of_text};
 use super::shape::Brush;
 use crate::frame::{Color, Frame, Spec};
+use crate::ops::OpError;
 use crate::ops::drawing::{Drawn, size, window};
 use crate::ops::overlay::{Layer, Overlay, Paint, Prepared};
 use crate::ops::text::Labels;
-use crate::ops::OpError;
 use crate::vision::count::{Place, Shape, ShapeKind, arrow};
 
 /// How much of a zone is to be seen of its colour.

@@ -47,7 +47,8 @@ pub(super) struct Values<'a> {
 
 const ESCAPES: &[(&str, char)] = &[("{{", '{'), ("}}", '}'), (r"\n", '\n'), (r"\\", '\\')];
 /// The names of all fields.
-pub const FIELDS: &[&str] = &["source", "frame", "pts", "time", "clock", "timecode", "fps", "width", "height", "tracks"];
+pub const FIELDS: &[&str] =
+    &["source", "frame", "pts", "time", "clock", "timecode", "fps", "width", "height", "tracks"];
 const ALLOWED: &str = "{source}, {frame}, {pts}, {time}, {time:%H:%M:%S}, {clock}, {clock:%F %T}, {timecode}, {fps}, \
                        {width}, {height}, {measure.NAME}, {measure.NAME:.1}, {tracks}, \
                        {count.LINE.in}, {count.LINE.out}, {count.LINE.in.LABEL}, {zone.NAME.now}, {zone.NAME.total}";
@@ -250,6 +251,9 @@ mod tests {
     fn show(template: &str) -> String {
         let mut meta = Meta::default();
         meta.measured("sharpness", 123.456);
+        let counters =
+            [("tracks", 4), ("line.gate.in", 12), ("line.gate.out", 3), ("line.gate.in.car", 9), ("zone.door.now", 2)];
+        meta.counters.extend(counters.map(|(name, n)| (name.into(), n)));
         let values = Values {
             source: "cam é.mp4",
             frame: 1234,
@@ -276,6 +280,15 @@ mod tests {
         assert_eq!(show("a\r\nb\tc\0"), "a\nb    c");
         assert_eq!(show("{measure.sharpness} {measure.sharpness:.0} {measure.noise}"), "123.46 123 ?");
         assert_eq!(show(""), "");
+    }
+
+    #[test]
+    fn counters_are_filled_in() {
+        assert_eq!(show("{tracks} {count.gate.in}-{count.gate.out} {zone.door.now}"), "4 12-3 2");
+        assert_eq!(show("{count.gate.in.car} {count.gate.out.car} {count.other.in} {zone.door.total}"), "9 0 ? ?");
+        for bad in ["{count.gate}", "{count..in}", "{zone.door.in}", "{count.gate.in.}", "{zone.door.now:.1}"] {
+            assert!(Template::parse(bad).unwrap_err().contains("{zone.NAME.now}"), "{bad}");
+        }
     }
 
     #[test]

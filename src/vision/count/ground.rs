@@ -39,7 +39,8 @@ impl Ground {
         let side = |(x, y): Place| h[6] * x + h[7] * y + 1.0;
         // All four on one side of the horizon, or the plane is seen from behind.
         let first = side(picture[0]);
-        (first.is_finite() && picture.iter().all(|p| side(*p) * first > 0.0)).then(|| Ground(h.map(|v| v * first.signum())))
+        (first.is_finite() && picture.iter().all(|p| side(*p) * first > 0.0))
+            .then(|| Ground(h.map(|v| v * first.signum())))
     }
 
     /// Where a place in the picture is on the ground, in metres; `None` at the horizon and above it.

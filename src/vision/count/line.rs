@@ -96,7 +96,8 @@ impl<S: Copy> LineCounter<S> {
                     (way.net, way.when) = (way.net + crossed, when);
                 }
                 // A new track that begins where the old one came from has not gone back: it was found anew.
-                let undoes = |r: &Recent| r.object == step.object && sign(r.direction, self.swapped) == -crossed.signum();
+                let undoes =
+                    |r: &Recent| r.object == step.object && sign(r.direction, self.swapped) == -crossed.signum();
                 if step.switched && crossed != 0 && self.recent.iter().any(undoes) {
                     way.net = 0;
                 }
@@ -108,9 +109,8 @@ impl<S: Copy> LineCounter<S> {
             way.net = 0;
             let moment = way.when;
             let repeated = |r: &Recent| {
-                let vanished = || {
-                    self.lineage.last(r.object).is_none_or(|last| last < time && step.since >= last - OVERLAP)
-                };
+                let vanished =
+                    || self.lineage.last(r.object).is_none_or(|last| last < time && step.since >= last - OVERLAP);
                 let same = if r.object == step.object { step.since > r.time } else { vanished() };
                 r.direction == direction && same && between(r.at, s.at) <= r.scale.max(s.scale())
             };

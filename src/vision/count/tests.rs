@@ -247,12 +247,15 @@ fn zones_settle_and_lose() {
         let list = if n < 30 { vec![seen(1, (x, 50.0))] } else { vec![] };
         all.extend(zone.look(t, n, &list));
     }
-    let found: Vec<String> = all.iter().map(|c| match c {
-        Change::Entered(s) => format!("in {}", s.when),
-        Change::Dwelt(s) => format!("dwelt {}", s.when),
-        Change::Left(s, why) => format!("{why:?} {} {:.1}", s.when, s.seconds),
-        _ => "?".into(),
-    }).collect();
+    let found: Vec<String> = all
+        .iter()
+        .map(|c| match c {
+            Change::Entered(s) => format!("in {}", s.when),
+            Change::Dwelt(s) => format!("dwelt {}", s.when),
+            Change::Left(s, why) => format!("{why:?} {} {:.1}", s.when, s.seconds),
+            _ => "?".into(),
+        })
+        .collect();
     assert_eq!(found, ["in 10", "dwelt 20", "Lost 29 1.9"]);
 }
 
