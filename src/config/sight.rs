@@ -44,7 +44,7 @@ pub fn check(ops: &[OpSettings], sinks: &[SinkSettings]) -> Result<(), Failure> 
         outlines.push((op.name, outline.name));
     }
     let events = ops.iter().any(|o| o.common.enabled && o.config.makes_events());
-    for sink in sinks.iter().filter(|s| s.kind == super::SinkKind::Clips && !events) {
+    if let Some(sink) = sinks.iter().find(|s| s.kind == super::SinkKind::Clips && !events) {
         let what = format!("output {} is made of events, and no op makes any", sink.label());
         return Err(Failure::usage(what).fix("add one that does, as in --op motion"));
     }

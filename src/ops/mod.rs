@@ -47,6 +47,7 @@ mod lut;
 mod mask;
 mod matrix;
 mod morphology;
+mod motion;
 mod noise;
 pub mod outline;
 pub mod overlay;
@@ -65,6 +66,7 @@ mod rotate;
 mod rows;
 mod sample;
 mod saturation;
+mod scenes;
 mod settings;
 mod sharpen;
 mod sharpness;
@@ -178,6 +180,8 @@ pub static ALL: &[Entry] = &[
     Entry::of::<heatmap::Heatmap>(),
     Entry::of::<snapshot::Snapshot>(),
     Entry::of::<draw::Draw>(),
+    Entry::of::<motion::Motion>(),
+    Entry::of::<scenes::Scenes>(),
     Entry::of::<redact::Redact>(),
 ];
 

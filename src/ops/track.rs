@@ -275,7 +275,7 @@ impl Op for Follower {
     fn report(&self) -> Option<serde_json::Value> {
         let labels: Vec<String> = self.found.iter().map(|(label, n)| format!("{n} {label}")).collect();
         let longest = self.longest.map(|(length, id)| serde_json::json!({ "seconds": length, "track": id }));
-        let mut note = format!("{} tracks", self.given);
+        let mut note = format!("{} track{}", self.given, if self.given == 1 { "" } else { "s" });
         if let (Some((length, id)), false) = (self.longest, labels.is_empty()) {
             note += &format!(" ({}); the longest, #{id}, {length:.1} s", labels.join(", "));
         }

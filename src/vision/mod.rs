@@ -6,7 +6,9 @@ pub mod detect;
 mod detection;
 pub mod event;
 pub mod model;
+pub mod motion;
 mod rect;
+pub mod scenes;
 pub mod track;
 
 pub use detection::{Detection, Point};

@@ -14,6 +14,7 @@ mod fidelity;
 mod geometry;
 mod inputs;
 mod measures;
+mod models;
 mod mp4;
 mod ops;
 mod outputs;
