@@ -6,12 +6,14 @@
 use std::collections::BTreeMap;
 
 use super::geometry::{Place, between, crossings, distance};
-use super::lineage::{Lineage, SWITCH, Seen};
+use super::lineage::{Lineage, SWITCH, Seen, Step};
 
 /// No object stands exactly on a line that is given in whole pixels: places are moved by this, in pixels.
 const NUDGE: Place = (1.234e-4, 3.456e-4);
 /// Two tracks of one object overlap in time for so long at most, in seconds.
 const OVERLAP: f64 = 0.5;
+/// Two boxes of one object overlap by more than this, of what both cover.
+const APART: f64 = 0.05;
 
 /// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +73,8 @@ struct Recent {
     at: Place,
     scale: f64,
     direction: Direction,
+    /// Objects that were seen apart from it since: these are others.
+    others: Vec<u32>,
 }
 
 impl<S: Copy> LineCounter<S> {
@@ -85,6 +89,7 @@ impl<S: Copy> LineCounter<S> {
         let steps = self.lineage.look(time, seen);
         self.ways.retain(|_, w| time >= w.last && time - w.last <= 600.0);
         self.recent.retain(|r| time >= r.time && time - r.time <= SWITCH);
+        self.recent.iter_mut().for_each(|r| r.note(seen, &steps));
         let mut found = Vec::new();
         for (index, (s, step)) in seen.iter().zip(&steps).enumerate().filter(|(_, (s, _))| s.found) {
             let way = self.ways.entry(step.object).or_insert(Way { net: 0, when, last: time });
@@ -112,15 +117,32 @@ impl<S: Copy> LineCounter<S> {
                 let vanished =
                     || self.lineage.last(r.object).is_none_or(|last| last < time && step.since >= last - OVERLAP);
                 let same = if r.object == step.object { step.since > r.time } else { vanished() };
-                r.direction == direction && same && between(r.at, s.at) <= r.scale.max(s.scale())
+                let near = between(r.at, s.at) <= r.scale.max(s.scale());
+                r.direction == direction && same && near && !r.others.contains(&step.object)
             };
             let again = self.recent.iter().any(repeated);
-            self.recent.push(Recent { object: step.object, time, at: s.at, scale: s.scale(), direction });
+            let (object, at, scale, others) = (step.object, s.at, s.scale(), Vec::new());
+            let mut crossed = Recent { object, time, at, scale, direction, others };
+            crossed.note(seen, &steps);
+            self.recent.push(crossed);
             if !again {
                 found.push(Crossing { index, direction, when: moment });
             }
         }
         found
+    }
+}
+
+impl Recent {
+    /// Whom a picture shows apart from it.
+    fn note(&mut self, seen: &[Seen], steps: &[Step]) {
+        let Some(i) = steps.iter().position(|s| s.object == self.object) else { return };
+        for (s, step) in seen.iter().zip(steps).filter(|(s, _)| s.found) {
+            let other = step.object != self.object && !self.others.contains(&step.object);
+            if other && seen[i].found && seen[i].overlap(s) < APART {
+                self.others.push(step.object);
+            }
+        }
     }
 }
 

@@ -33,6 +33,15 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Intersection over union with another one, if both places are the same point of their boxes.
+    pub(super) fn overlap(&self, other: &Seen) -> f64 {
+        let side = |d: f64, a: f64, b: f64| ((a + b) / 2.0 - d.abs()).clamp(0.0, a.min(b));
+        let shared = side(self.at.0 - other.at.0, self.size.0, other.size.0)
+            * side(self.at.1 - other.at.1, self.size.1, other.size.1);
+        let all = self.size.0 * self.size.1 + other.size.0 * other.size.1 - shared;
+        if all > 0.0 { shared / all } else { 0.0 }
+    }
+
     /// The square root of its area.
     pub(super) fn scale(&self) -> f64 {
         (self.size.0 * self.size.1).max(0.0).sqrt()

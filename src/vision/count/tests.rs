@@ -223,6 +223,25 @@ fn two_who_follow_each_other_both_count() {
     assert_eq!(count(vec![(100.0, 300.0), (700.0, 300.0)], 6.0, &pictures).len(), 2);
 }
 
+/// Side by side in two lanes; the first vanishes right behind the line, the second was found only just before it.
+#[test]
+fn two_who_were_seen_apart_both_count() {
+    let pictures: Vec<Vec<Seen>> = (0..40)
+        .map(|n| {
+            let y = 240.0 + 3.0 * f64::from(n);
+            let mut all = Vec::new();
+            if n < 24 {
+                all.push(seen(1, (300.0, y)));
+            }
+            if n > 18 {
+                all.push(seen(2, (345.0, y - 20.0)));
+            }
+            all
+        })
+        .collect();
+    assert_eq!(count(vec![(100.0, 300.0), (700.0, 300.0)], 6.0, &pictures).len(), 2);
+}
+
 #[test]
 fn a_track_that_comes_back_beside_its_heir_is_another_object() {
     let mut lineage = Lineage::default();
