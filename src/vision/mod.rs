@@ -1,5 +1,6 @@
 //! What is seen in pictures: boxes, detectors, trackers. Nothing here knows of GStreamer.
 
+pub mod count;
 pub mod cover;
 pub mod detect;
 mod detection;

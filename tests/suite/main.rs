@@ -6,6 +6,7 @@ mod common;
 mod allocations;
 mod cli;
 mod configs;
+mod counting;
 mod detail;
 mod drawing;
 mod errors;
