@@ -109,7 +109,7 @@ pub struct DetectionPart<'a> {
     /// Metres a second over the ground (op `ground`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speed: Option<f64>,
-    /// Where it goes on the ground, in degrees clockwise from its y axis (op `ground`).
+    /// Where to: degrees from the ground's x axis towards its y axis, 0 to 360 (op `ground`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heading: Option<f64>,
     /// What is written on it.
