@@ -114,7 +114,7 @@ class Nanodet:
 
 
 class Ultraface:
-    """run_video_face_detect_onnx.py of Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB."""
+    """opencv_dnn/ of Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB: boxes are offsets from anchors."""
 
     size, score, iou = (320, 240), 0.7, 0.3
 
@@ -124,7 +124,16 @@ class Ultraface:
         return ((rgb.astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None], None
 
     def boxes(self, outputs, place, shape):
-        scores, boxes = outputs[0][0], outputs[1][0]
+        scores, offsets = outputs[0][0], outputs[1][0]
+        (w, h), anchors = self.size, []
+        for stride, sides in ((8, (10, 16, 24)), (16, (32, 48)), (32, (64, 96)), (64, (128, 192, 256))):
+            for y in range(-(-h // stride)):
+                for x in range(-(-w // stride)):
+                    anchors += [((x + 0.5) * stride / w, (y + 0.5) * stride / h, s / w, s / h) for s in sides]
+        anchors = np.clip(np.array(anchors, np.float32), 0, 1)
+        center = offsets[:, :2] * 0.1 * anchors[:, 2:] + anchors[:, :2]
+        size = np.exp(offsets[:, 2:] * 0.2) * anchors[:, 2:]
+        boxes = np.concatenate([center - size / 2, center + size / 2], 1)
         h, w = shape[:2]
         scores = scores[:, 1]
         return suppress(boxes * np.array([w, h, w, h]), scores, np.zeros(len(scores)), self.score, self.iou)
@@ -191,19 +200,46 @@ def own(path, code, clip, frames):
 
 
 def pictures(clip, frames):
-    """BGR, by ffmpeg with its exact conversion (OpenCV's own reader takes every matrix for BT.601)."""
-    probe = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "stream=width,height,color_space",
-             "-of", "json", str(clip)]
+    """BGR, 8 bits, converted exactly: BT.601/709 by the textbook from the planes that ffmpeg decodes, chroma bilinear. ffmpeg's
+    own conversion is up to 4 levels off, OpenCV's reader takes every matrix for BT.601, and YuNet's boxes tell the difference.
+    """
+    entries = "stream=width,height,color_space,color_range,pix_fmt,chroma_location"
+    probe = ["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", entries, "-of", "json", str(clip)]
     stream = json.loads(subprocess.run(probe, check=True, capture_output=True).stdout)["streams"][0]
     w, h = stream["width"], stream["height"]
-    # Where the file does not say it, what players assume.
-    matrix = {"bt709": "bt709", "smpte170m": "bt601", "bt470bg": "bt601"}.get(stream.get("color_space"))
-    matrix = matrix or ("bt709" if h > 576 else "bt601")
-    scale = f"scale=in_color_matrix={matrix}:flags=bilinear+accurate_rnd+full_chroma_int+full_chroma_inp"
+    yuv = stream["pix_fmt"].startswith("yuv")
     run = ["ffmpeg", "-v", "error", "-i", str(clip), "-map", "0:v:0", "-fps_mode", "passthrough", "-frames:v", str(frames),
-           "-vf", scale, "-pix_fmt", "bgr24", "-f", "rawvideo", "-"]
-    raw = subprocess.run(run, check=True, capture_output=True).stdout
-    return np.frombuffer(raw, np.uint8).reshape(-1, h, w, 3)
+           "-pix_fmt", stream["pix_fmt"] if yuv else "bgr24", "-f", "rawvideo", "-"]
+    raw = np.frombuffer(subprocess.run(run, check=True, capture_output=True).stdout, np.uint8)
+    if not yuv:
+        yield from raw.reshape(-1, h, w, 3)
+        return
+    assert stream["pix_fmt"] in ("yuv420p", "yuvj420p") and w % 2 == h % 2 == 0, stream
+    # Where the file does not say it, what players assume.
+    hd = {"bt709": True, "smpte170m": False, "bt470bg": False}.get(stream.get("color_space"), h > 576)
+    kr, kb = (0.2126, 0.0722) if hd else (0.299, 0.114)
+    full = stream["pix_fmt"] == "yuvj420p" or stream.get("color_range") == "pc"
+    left = stream.get("chroma_location", "unspecified") == "left"
+    y0, gain, c = (0, 1, 1) if full else (16, 255 / 219, 255 / 224)
+    for frame in raw.reshape(-1, h * 3 // 2, w):
+        y = (frame[:h].astype(np.float32) - y0) * gain
+        u, v = (upsampled(p.reshape(h // 2, w // 2), left) - 128 for p in np.split(frame[h:].ravel(), 2))
+        r, b = y + 2 * (1 - kr) * c * v, y + 2 * (1 - kb) * c * u
+        g = (y - kr * r - kb * b) / (1 - kr - kb)
+        yield np.clip(np.stack([b, g, r], 2) + 0.5, 0, 255).astype(np.uint8)
+
+
+def upsampled(plane, left):
+    """A 4:2:0 plane at full size, bilinear; `left`: samples lie on every second column instead of between two."""
+    h, w = plane.shape
+    plane = plane.astype(np.float32)
+    if not left:
+        return cv2.resize(plane, (2 * w, 2 * h))
+    tall = cv2.resize(plane, (w, 2 * h))
+    out = np.empty((2 * h, 2 * w), np.float32)
+    out[:, 0::2] = tall
+    out[:, 1::2] = (tall + np.concatenate([tall[:, 1:], tall[:, -1:]], 1)) / 2
+    return out
 
 
 def ours(binary, model, clip, frames, folder, extra):

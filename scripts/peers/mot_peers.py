@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What scripts/eval asks of Python packages; runs in bench-out/peers. Answers are JSON on standard output.
 
-    mot_peers.py figures GT RESULTS BENCHMARK          figures of result files by TrackEval and motmetrics
+    mot_peers.py figures GT BENCHMARK RESULTS ...      figures of result files by TrackEval and (2015) motmetrics, by folder
     mot_peers.py follow GT DETECTIONS-FILE OUT [MIN]   result files of the trackers of PyPI's `trackers`; MIN: raw scores from
                                                        there on, through a sigmoid
 """
@@ -126,10 +126,12 @@ def main():
     # The packages talk; what is asked of them is the answer.
     with contextlib.redirect_stdout(sys.stderr):
         if command == "figures":
-            results, benchmark = rest
-            answer = {"trackeval": trackeval_figures(Path(gt), Path(results), benchmark)}
-            if benchmark == "MOT15":
-                answer["motmetrics"] = motmetrics_figures(Path(gt), Path(results))
+            benchmark, *folders = rest
+            answer = {}
+            for results in folders:
+                answer[results] = {"trackeval": trackeval_figures(Path(gt), Path(results), benchmark)}
+                if benchmark == "MOT15":
+                    answer[results]["motmetrics"] = motmetrics_figures(Path(gt), Path(results))
         else:
             file, out, *least = rest
             answer = follow(Path(gt), file, Path(out), float(least[0]) if least else None)

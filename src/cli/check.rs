@@ -1,4 +1,7 @@
-//! `framewright check CONFIG [--print]`: is this configuration right, and what does it say in full?
+//! `framewright check CONFIG [--print] [--picture FILE]`: is this configuration right, what does it say in full, and where
+//! are its lines, zones and regions?
+
+mod picture;
 
 use std::path::PathBuf;
 
@@ -17,6 +20,9 @@ pub struct Args {
     /// Print the complete effective configuration
     #[arg(long)]
     pub print: bool,
+    /// Draw its lines (with an arrow to the side that is in), zones and regions onto the first picture of the source, as PNG
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
 }
 
 /// Opens nothing but the configuration and what it names.
@@ -29,6 +35,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     Input::parse(&settings.source.uri).map_err(|e| Failure { message: format!("{name}: {e}"), ..e })?;
     if settings.sinks.is_empty() {
         return Err(Failure::usage(format!("{name}: there is no [[sink]]")));
+    }
+    if let Some(path) = &args.picture {
+        if let Some(notice) = picture::write(&settings, path)? {
+            eprintln!("note: {notice}");
+        }
     }
     match args.print {
         true => super::print(&config::print(&settings)?),

@@ -69,9 +69,13 @@ impl<'t> Named<'t> {
         }
     }
 
-    /// Puts regions in the place of their names in an op's `region`. A name that is none: where it stands, and why.
+    /// Puts regions in the place of their names in an op's `region` and `ignore`. A name that is none: where it stands, and why.
     pub fn fill_in(&self, op: &mut DeTable<'t>) -> Result<(), (usize, String)> {
-        let Some(value) = op.get_mut("region") else { return Ok(()) };
+        self.fill_key(op, "region").and_then(|()| self.fill_key(op, "ignore"))
+    }
+
+    fn fill_key(&self, op: &mut DeTable<'t>, key: &str) -> Result<(), (usize, String)> {
+        let Some(value) = op.get_mut(key) else { return Ok(()) };
         let span = value.span();
         // Every region that is written out has a comma in it.
         let is_name = |v: &DeValue<'_>| v.as_str().is_some_and(|s| !s.contains(','));

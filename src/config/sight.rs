@@ -34,8 +34,17 @@ pub fn check(ops: &[OpSettings], sinks: &[SinkSettings]) -> Result<(), Failure> 
             moved.get_or_insert(op.name);
         }
     }
+    let mut outlines = Vec::new();
+    for op in ops.iter().filter(|o| o.common.enabled) {
+        let Some(outline) = op.config.outline(op.common.region.as_ref()) else { continue };
+        if outlines.contains(&(op.name, outline.name.clone())) {
+            let what = format!("two {} ops are called `{}`", op.name, outline.name);
+            return Err(Failure::usage(what).fix("give one of them another name"));
+        }
+        outlines.push((op.name, outline.name));
+    }
     let events = ops.iter().any(|o| o.common.enabled && o.config.makes_events());
-    for sink in sinks.iter().filter(|s| s.kind == super::SinkKind::Clips && !events) {
+    if let Some(sink) = sinks.iter().find(|s| s.kind == super::SinkKind::Clips && !events) {
         let what = format!("output {} is made of events, and no op makes any", sink.label());
         return Err(Failure::usage(what).fix("add one that does, as in --op motion"));
     }

@@ -52,14 +52,14 @@ impl Hota {
                 overlap => alignment(m.truths[r], m.tracks[c]) * overlap,
             };
             let pairs = assign(m.truths.len(), m.tracks.len(), gain);
-            for a in 0..ALPHAS {
+            for (a, found) in hota.found.iter_mut().enumerate() {
                 let alpha = 0.05 * (a + 1) as f64 - f64::EPSILON;
                 let mut count = 0.0;
                 for (r, c) in pairs.iter().filter(|(r, c)| m.overlap(*r, *c) >= alpha) {
                     matches[m.truths[*r] * tracks + m.tracks[*c]][a] += 1;
                     count += 1.0;
                 }
-                hota.found[a] += count;
+                *found += count;
                 hota.missed[a] += m.truths.len() as f64 - count;
                 hota.false_ones[a] += m.tracks.len() as f64 - count;
             }

@@ -106,6 +106,12 @@ pub struct DetectionPart<'a> {
     /// Place in this list of the detection within which it was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<u32>,
+    /// Metres a second over the ground (op `ground`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<f64>,
+    /// Where to: degrees from the ground's x axis towards its y axis, 0 to 360 (op `ground`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heading: Option<f64>,
     /// What is written on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Cow<'a, str>>,
@@ -218,6 +224,8 @@ impl<'a> Writer<'a> {
             track: d.track,
             predicted: d.predicted,
             parent: d.parent,
+            speed: d.speed.map(round),
+            heading: d.heading.map(|h| (f64::from(h) * 10.0).round() / 10.0),
             text: d.text.as_deref().map(Into::into),
             points: d.points.iter().map(|p| [round(p.x), round(p.y)]).collect(),
         }

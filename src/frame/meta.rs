@@ -5,6 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::vision::Detection;
+use crate::vision::count::Shape;
 use crate::vision::event::Event;
 
 /// Results of the ops so far. Costs no allocation while they are few.
@@ -20,6 +21,8 @@ pub struct Meta {
     pub events: Vec<Event>,
     /// How things stand after this picture: `line.NAME.in`, `zone.NAME.now`; the newest of a name counts.
     pub counters: Vec<(Arc<str>, i64)>,
+    /// Lines and zones that are watched, for ops that draw them.
+    pub shapes: SmallVec<[Arc<Shape>; 2]>,
 }
 
 /// One number measured on one picture.

@@ -7,6 +7,7 @@ mod color;
 mod convert;
 mod layout;
 mod meta;
+mod picture;
 mod planes;
 mod pool;
 
@@ -22,6 +23,7 @@ pub use color::{Color, kr_kb};
 pub use convert::Converter;
 pub use layout::{Component, Layout, Plane};
 pub use meta::{Measurement, Meta};
+pub use picture::{rgb, save};
 pub use planes::{PlaneBytes, PlaneBytesMut, Planes, PlanesMut, shape_scratch};
 pub use pool::Pool;
 

@@ -1,5 +1,6 @@
-//! Draws what was found: boxes, labels, landmarks, paths.
+//! Draws what was found: boxes, labels, landmarks, paths, and the lines and zones that are watched.
 
+mod marks;
 mod palette;
 mod shape;
 mod trace;
@@ -18,8 +19,10 @@ use super::text;
 use super::{Group, Invalid, Length, Mode, Op, OpConfig, OpError, Reach, Sight, Stream};
 use crate::frame::{Color, Frame, Spec};
 use crate::vision::Detection;
+use crate::vision::count::{Shape, ShapeKind};
 
 /// Draws what `detect` found and `track` followed: boxes, labels, landmarks, paths; every label or track in its own colour.
+/// Lines and zones of the ops before it, with their counts.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Draw {
@@ -34,7 +37,7 @@ pub struct Draw {
     /// Thickness of the box in pixels or percent of the picture's height: 1 to 100 pixels, 0% to 10%.
     pub thickness: Length,
     /// What is written at each box; empty for nothing. Fields: `{label}`, `{score}` in percent, `{track}` as `#3` where there
-    /// is one, `{detector}`, `{text}` (what a QR code says).
+    /// is one, `{detector}`, `{text}` (what a QR code says), `{speed}` (of op `ground`).
     pub label: String,
     /// Height of the letters in pixels or percent of the picture's height: 4 to 500 pixels, 0.5% to 50%.
     pub size: Length,
@@ -51,6 +54,10 @@ pub struct Draw {
     pub fill: f64,
     /// Whether landmarks are drawn.
     pub points: bool,
+    /// Whether the lines and zones of the ops `count-line` and `zone` are drawn, with their counts.
+    pub shapes: bool,
+    /// What `{speed}` is in: `km/h`, `m/s` or `mph`.
+    pub speed_unit: SpeedUnit,
     /// Draws the path of each track (of the middle of its box's lower edge) over so many seconds, 0 (none) to 60.
     #[schemars(range(min = 0.0, max = 60.0))]
     pub trace: f64,
@@ -66,6 +73,30 @@ pub enum Style {
     Rounded,
     Corners,
     None,
+}
+
+/// Units of speed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[allow(missing_docs)]
+pub enum SpeedUnit {
+    #[default]
+    #[serde(rename = "km/h")]
+    Kmh,
+    #[serde(rename = "m/s")]
+    Ms,
+    #[serde(rename = "mph")]
+    Mph,
+}
+
+impl SpeedUnit {
+    /// A speed in metres per second as text.
+    fn text(self, speed: f32) -> String {
+        match self {
+            SpeedUnit::Kmh => format!("{:.0} km/h", speed * 3.6),
+            SpeedUnit::Ms => format!("{speed:.1} m/s"),
+            SpeedUnit::Mph => format!("{:.0} mph", speed * 2.236_936),
+        }
+    }
 }
 
 /// What has a colour of its own.
@@ -93,6 +124,8 @@ impl Default for Draw {
             opacity: 1.0,
             fill: 0.0,
             points: true,
+            shapes: true,
+            speed_unit: SpeedUnit::Kmh,
             trace: 0.0,
         }
     }
@@ -142,12 +175,14 @@ impl OpConfig for Draw {
             thickness: 2,
             traces: Traces::new(self.trace),
             brush: shape::Brush::default(),
+            marks: marks::Marks::default(),
+            names: None,
         })
     }
 }
 
 /// Fields of a label.
-const FIELDS: [&str; 5] = ["label", "score", "track", "detector", "text"];
+const FIELDS: [&str; 6] = ["label", "score", "track", "detector", "text", "speed"];
 
 impl Draw {
     fn shows(&self, d: &Detection) -> bool {
@@ -170,6 +205,7 @@ impl Draw {
             "score" => format!("{:.0}%", d.score * 100.0),
             "track" => d.track.map(|t| format!("#{t}")).unwrap_or_default(),
             "detector" => d.detector.to_string(),
+            "speed" => d.speed.map(|s| self.speed_unit.text(s)).unwrap_or_default(),
             _ => d.text.as_deref().unwrap_or_default().to_owned(),
         };
         let mut text = self.label.clone();
@@ -189,6 +225,9 @@ struct Drawer {
     thickness: i32,
     traces: Traces,
     brush: shape::Brush,
+    marks: marks::Marks,
+    /// For the names of lines and zones.
+    names: Option<text::Labels>,
 }
 
 impl Op for Drawer {
@@ -206,6 +245,9 @@ impl Op for Drawer {
     }
 
     fn edit(&mut self, frame: &mut Frame) -> Result<(), OpError> {
+        if self.config.shapes && !frame.meta.shapes.is_empty() {
+            self.mark(frame)?;
+        }
         let detections = std::mem::take(&mut frame.meta.detections);
         let result = self.draw(frame, &detections);
         frame.meta.detections = detections;
@@ -213,9 +255,43 @@ impl Op for Drawer {
     }
 }
 
+/// Draws shapes with their names on a picture.
+pub fn sketch(frame: &mut Frame, shapes: &[Arc<Shape>]) -> Result<(), OpError> {
+    let height = frame.height();
+    let mut names = text::Labels::new(Length::Percent(3.0).pixels(height).clamp(10.0, 500.0))?;
+    let say = |s: &Shape| match s.kind {
+        ShapeKind::Line => format!("{} (arrow: in)", s.name),
+        ShapeKind::Zone => s.name.to_string(),
+    };
+    let thickness = (height / 200).clamp(1, 20);
+    marks::Marks::default().draw(frame, shapes, thickness, None, &mut names, &say)
+}
+
 impl Drawer {
+    fn mark(&mut self, frame: &mut Frame) -> Result<(), OpError> {
+        let names = match &mut self.names {
+            Some(names) => names,
+            none => none.insert(text::Labels::new(self.config.size.pixels(frame.height()).clamp(4.0, 500.0))?),
+        };
+        let shapes = std::mem::take(&mut frame.meta.shapes);
+        let counters = std::mem::take(&mut frame.meta.counters);
+        let count = |kind: &str, s: &Shape, what: &str| {
+            let name = format!("{kind}.{}.{what}", s.name);
+            counters.iter().rev().find(|(n, _)| **n == *name).map_or(0, |(_, v)| *v)
+        };
+        let say = |s: &Shape| match s.kind {
+            ShapeKind::Line => format!("{}  in {}  out {}", s.name, count("line", s, "in"), count("line", s, "out")),
+            ShapeKind::Zone => {
+                format!("{}  {} now  {} total", s.name, count("zone", s, "now"), count("zone", s, "total"))
+            }
+        };
+        let drawn = self.marks.draw(frame, &shapes, self.thickness.unsigned_abs(), self.config.color, names, &say);
+        (frame.meta.shapes, frame.meta.counters) = (shapes, counters);
+        drawn
+    }
+
     fn draw(&mut self, frame: &mut Frame, detections: &[Detection]) -> Result<(), OpError> {
-        let Drawer { config, labels, thickness, traces, brush } = self;
+        let Drawer { config, labels, thickness, traces, brush, .. } = self;
         let shown = || detections.iter().filter(|d| config.shows(d) && d.rect.is_finite());
         if config.trace > 0.0 {
             traces.add(frame.position, shown());

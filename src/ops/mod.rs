@@ -14,11 +14,12 @@ mod circle;
 mod clahe;
 mod colormap;
 mod compare;
+mod count_line;
 mod crop;
 mod cube;
 mod denoise;
 mod detect;
-mod draw;
+pub mod draw;
 mod drawing;
 mod edges;
 mod equalize;
@@ -33,6 +34,8 @@ mod gaussian;
 mod gradient;
 mod gray;
 mod grid;
+mod ground;
+mod heatmap;
 mod histogram;
 mod image;
 mod invert;
@@ -44,7 +47,9 @@ mod lut;
 mod mask;
 mod matrix;
 mod morphology;
+mod motion;
 mod noise;
+pub mod outline;
 pub mod overlay;
 mod pad;
 mod perspective;
@@ -61,11 +66,13 @@ mod rotate;
 mod rows;
 mod sample;
 mod saturation;
+mod scenes;
 mod settings;
 mod sharpen;
 mod sharpness;
 mod skip;
 mod smpte;
+mod snapshot;
 mod sobel;
 mod spans;
 mod speed;
@@ -75,12 +82,14 @@ mod text;
 mod threshold;
 mod timecode;
 pub mod track;
+mod tracked;
 mod trim;
 mod undistort;
 mod veil;
 mod warp;
 mod when;
 mod white_balance;
+mod zone;
 mod zoom;
 
 use std::borrow::Cow;
@@ -94,6 +103,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::frame::{Frame, FrameError, Layout, Spec};
 use crate::vision::event::Event;
 
+pub use outline::Outline;
 pub use position::Position;
 pub use region::{Length, Patch, Region, Regions};
 pub use settings::{COMMON, Common, Configured, Entry, OpSettings, ReadError};
@@ -164,7 +174,14 @@ pub static ALL: &[Entry] = &[
     // Seeing and following.
     Entry::of::<detect::Detect>(),
     Entry::of::<track::Track>(),
+    Entry::of::<count_line::CountLine>(),
+    Entry::of::<zone::Zone>(),
+    Entry::of::<ground::Ground>(),
+    Entry::of::<heatmap::Heatmap>(),
+    Entry::of::<snapshot::Snapshot>(),
     Entry::of::<draw::Draw>(),
+    Entry::of::<motion::Motion>(),
+    Entry::of::<scenes::Scenes>(),
     Entry::of::<redact::Redact>(),
 ];
 
@@ -452,6 +469,11 @@ pub trait OpConfig: DeserializeOwned + Serialize + JsonSchema + fmt::Debug + Sen
     /// picture as it came in, and no tags of the source reach an output.
     fn redacts(&self) -> bool {
         false
+    }
+
+    /// The line or zone that it watches; `regions` are the op's.
+    fn outline(&self, _regions: Option<&Regions>) -> Option<Outline> {
+        None
     }
 
     /// Why a `when` makes no sense, if it makes none.

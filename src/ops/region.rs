@@ -279,6 +279,16 @@ impl From<Regions> for Vec<Region> {
     }
 }
 
+impl schemars::JsonSchema for Regions {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Regions".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let text = "a region \"x,y,width,height\" or \"x,y x,y x,y\" (pixels or %), or a list of them";
+        schemars::json_schema!({ "type": ["string", "array"], "description": text })
+    }
+}
+
 impl Regions {
     /// One by one.
     pub fn all(&self) -> &[Region] {

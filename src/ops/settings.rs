@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::animation::{self, Track};
-use super::{Group, Invalid, Op, OpConfig, Reach, Regions, Sight, Takes, When};
+use super::{Group, Invalid, Op, OpConfig, Outline, Reach, Regions, Sight, Takes, When};
 use crate::frame::Layout;
 
 /// A row of the registry.
@@ -64,6 +64,8 @@ pub trait Configured: Send + Sync {
     fn moves_pixels(&self) -> bool;
     /// See [`OpConfig::redacts`].
     fn redacts(&self) -> bool;
+    /// See [`OpConfig::outline`].
+    fn outline(&self, regions: Option<&Regions>) -> Option<Outline>;
     /// See [`OpConfig::no_when`].
     fn no_when(&self) -> Option<&'static str>;
 }
@@ -100,6 +102,9 @@ impl<T: OpConfig> Configured for Of<T> {
     }
     fn redacts(&self) -> bool {
         self.0.redacts()
+    }
+    fn outline(&self, regions: Option<&Regions>) -> Option<Outline> {
+        self.0.outline(regions)
     }
     fn no_when(&self) -> Option<&'static str> {
         self.0.no_when()

@@ -1,7 +1,7 @@
 //! Follows what was found.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use gstreamer::ClockTime;
 use schemars::JsonSchema;
@@ -11,6 +11,7 @@ use super::detect::Labels;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Sight, Stream};
 use crate::config::Time;
 use crate::frame::{Frame, Spec};
+use crate::vision::event::{self, Event};
 use crate::vision::track::{Kind, Settings, Tracker};
 use crate::vision::{Detection, Rect};
 
@@ -125,10 +126,18 @@ impl OpConfig for Track {
         true
     }
 
+    fn makes_events(&self) -> bool {
+        true
+    }
+
     fn build(&self) -> Box<dyn Op> {
         Box::new(Follower::new(self.clone()))
     }
 }
+
+/// The op's name and that of its counter, as events and counters have them.
+static TRACK: LazyLock<Arc<str>> = LazyLock::new(|| "track".into());
+static TRACKS: LazyLock<Arc<str>> = LazyLock::new(|| "tracks".into());
 
 fn seconds(t: ClockTime) -> f64 {
     t.nseconds() as f64 / 1e9
@@ -144,13 +153,25 @@ pub struct Follower {
     found: BTreeMap<String, u64>,
     /// Seconds, and which track.
     longest: Option<(f64, u32)>,
+    /// The tracks that go on.
+    alive: BTreeMap<u32, Alive>,
+}
+
+/// What a track's end will say.
+struct Alive {
+    /// When it was seen first, in seconds.
+    since: f64,
+    /// Position in nanoseconds and number of the picture in which it was seen last.
+    last: (u64, u64),
+    /// What it looked like there.
+    seen: Detection,
 }
 
 impl Follower {
     /// Follows nothing yet.
     pub fn new(config: Track) -> Self {
         let tracker = config.tracker.open(config.settings());
-        Follower { config, tracker, given: 0, found: BTreeMap::new(), longest: None }
+        Follower { config, tracker, given: 0, found: BTreeMap::new(), longest: None, alive: BTreeMap::new() }
     }
 
     /// Takes in one picture of `time` (in seconds): gives `detections` their numbers, where a detector looked, and adds predicted
@@ -185,10 +206,47 @@ impl Follower {
         });
     }
 
+    /// Says which tracks are new and which are given up, and how many there are now.
+    fn tell(&mut self, frame: &mut Frame) {
+        let (position, index) = (frame.position.nseconds(), frame.index);
+        let (meta, alive) = (&mut frame.meta, &mut self.alive);
+        let (mut there, mut now) = (Vec::new(), 0);
+        self.tracker.confirmed(&mut |t| {
+            there.push(t.id);
+            now += i64::from(!t.missed);
+            let seen = || Detection { track: Some(t.id), rect: t.rect, embedding: None, ..t.last.clone() };
+            match alive.get_mut(&t.id) {
+                Some(one) if t.unseen <= 0.0 => (one.last, one.seen) = ((position, index), seen()),
+                Some(_) => {}
+                None => {
+                    let one = Alive { since: t.since, last: (position, index), seen: seen() };
+                    meta.events.push(Event::new(event::Kind::TrackStarted, &TRACK, index, position).about(&one.seen));
+                    alive.insert(t.id, one);
+                }
+            }
+        });
+        alive.retain(|id, one| {
+            let on = there.binary_search(id).is_ok();
+            if !on {
+                meta.events.push(one.end());
+            }
+            on
+        });
+        meta.counters.push((TRACKS.clone(), now));
+    }
+
     fn follows(&self, d: &Detection) -> bool {
         !d.predicted
             && self.config.detector.as_ref().is_none_or(|n| **n == *d.detector)
             && self.config.labels.hold(&d.label)
+    }
+}
+
+impl Alive {
+    fn end(&self) -> Event {
+        let (position, frame) = self.last;
+        let seconds = (position as f64 / 1e9 - self.since).max(0.0);
+        Event::new(event::Kind::TrackEnded, &TRACK, frame, position).about(&self.seen).number("seconds", seconds)
     }
 }
 
@@ -206,13 +264,18 @@ impl Op for Follower {
         let counts = |l: &Arc<str>| self.config.detector.as_ref().is_none_or(|n| **n == **l);
         let looked = frame.meta.looked.iter().any(counts) || frame.meta.detections.iter().any(|d| self.follows(d));
         self.follow(seconds(frame.position), looked, &picture, &mut frame.meta.detections);
+        self.tell(frame);
         Ok(())
+    }
+
+    fn last_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.alive).values().map(Alive::end).collect()
     }
 
     fn report(&self) -> Option<serde_json::Value> {
         let labels: Vec<String> = self.found.iter().map(|(label, n)| format!("{n} {label}")).collect();
         let longest = self.longest.map(|(length, id)| serde_json::json!({ "seconds": length, "track": id }));
-        let mut note = format!("{} tracks", self.given);
+        let mut note = format!("{} track{}", self.given, if self.given == 1 { "" } else { "s" });
         if let (Some((length, id)), false) = (self.longest, labels.is_empty()) {
             note += &format!(" ({}); the longest, #{id}, {length:.1} s", labels.join(", "));
         }

@@ -2,7 +2,9 @@
 //! their own headers. The language of a track stays.
 
 use gstreamer::prelude::*;
-use gstreamer::{Buffer, Caps, PadProbeData, PadProbeReturn, PadProbeType, TagList, TagMergeMode, tags};
+use gstreamer::{
+    Buffer, BufferCopyFlags, Caps, PadProbeData, PadProbeReturn, PadProbeType, TagList, TagMergeMode, tags,
+};
 
 /// How a codec keeps comments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +54,9 @@ impl Comments {
         if let Some(bytes) = made {
             let mut cleared = Buffer::from_slice(bytes);
             if let Some(to) = cleared.get_mut() {
-                to.set_flags(buffer.flags());
-                to.set_pts(buffer.pts());
-                to.set_duration(buffer.duration());
+                let kept = BufferCopyFlags::FLAGS | BufferCopyFlags::TIMESTAMPS | BufferCopyFlags::META;
+                // Nothing but an empty range fails.
+                let _ = buffer.copy_into(to, kept, ..);
             }
             *buffer = cleared;
         }

@@ -138,8 +138,7 @@ impl Feed {
     pub fn lane(&mut self, track: &AudioTrack, site: &Site<'_>) -> Result<gstreamer::Element, Failure> {
         let Site { tap, zero, anonymous, .. } = *site;
         let comments = if anonymous { Comments::of(&track.caps) } else { Comments::None };
-        let caps = if anonymous { comments.clear_caps(&track.caps) } else { track.caps.clone() };
-        let source = AppSrc::builder().caps(&caps).format(gstreamer::Format::Time).max_bytes(0).build();
+        let source = AppSrc::builder().caps(&track.caps).format(gstreamer::Format::Time).max_bytes(0).build();
         source.set_property("max-buffers", 0u64);
         self.add(source.upcast_ref())?;
         if track.tags.n_tags() > 0 {

@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use gstreamer::prelude::*;
 use gstreamer_video::{VideoFormat, VideoInfo};
 
+use super::anonymous::Comments;
 use super::container::Container;
 use super::encoder::{self, Chosen};
 use super::feed::Feed;
@@ -97,7 +98,11 @@ impl FileSink {
         }
         let tracks = if settings.audio { site.audio } else { &[] };
         for track in tracks {
-            audio::connect(&mut feed, track, site, container, &muxer, &mut notices)?;
+            let mut track = track.clone();
+            if site.anonymous {
+                track.caps = Comments::of(&track.caps).clear_caps(&track.caps);
+            }
+            audio::connect(&mut feed, &track, site, container, &muxer, &mut notices)?;
         }
         // matroskamux writes any text with a space in it quoted and escaped: better none than that.
         if site.anonymous {

@@ -36,6 +36,10 @@ pub struct Detection {
     pub track: Option<u32>,
     /// True when the box was not seen in this picture but follows from earlier ones.
     pub predicted: bool,
+    /// How fast it moves over the ground, in metres per second.
+    pub speed: Option<f32>,
+    /// Where to: degrees from the ground's x axis towards its y axis, 0–360.
+    pub heading: Option<f32>,
     /// What is written on it: a QR code's content.
     pub text: Option<Arc<str>>,
     /// Appearance: a vector of length 1.

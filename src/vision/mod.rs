@@ -1,11 +1,14 @@
 //! What is seen in pictures: boxes, detectors, trackers. Nothing here knows of GStreamer.
 
+pub mod count;
 pub mod cover;
 pub mod detect;
 mod detection;
 pub mod event;
 pub mod model;
+pub mod motion;
 mod rect;
+pub mod scenes;
 pub mod track;
 
 pub use detection::{Detection, Point};

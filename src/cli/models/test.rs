@@ -176,7 +176,7 @@ fn test(name: &str, args: &Args, out: &mut Option<impl std::io::Write>) -> Resul
     if let Some(e) = expect {
         let frame = best.frames.first();
         if let Some(Results::Boxes(boxes)) = frame
-            && let Some(what) = unlike(boxes, e)
+            && let Some(what) = missing(boxes, e)
         {
             return Err(Failure::failed(format!("{}: {what}", best.engine)));
         }
@@ -318,17 +318,11 @@ fn difference(a: &Results, b: &Results) -> Option<String> {
     }
 }
 
-/// What distinguishes `boxes` from what must be there.
-fn unlike(boxes: &[Detection], expect: &Expect) -> Option<String> {
-    let near = |d: &Detection, label: &str, [x, y, w, h]: [f32; 4]| {
-        &*d.label == label && d.rect.iou(&Rect::new(x, y, w, h)) >= 0.5
+/// What of that which must be there is not among `boxes`.
+fn missing(boxes: &[Detection], expect: &Expect) -> Option<String> {
+    let found = |label: &str, [x, y, w, h]: [f32; 4]| {
+        boxes.iter().any(|d| &*d.label == label && d.rect.iou(&Rect::new(x, y, w, h)) >= 0.5)
     };
-    for e in &expect.found {
-        if !boxes.iter().any(|d| near(d, &e.label, e.rect)) {
-            return Some(format!("the {} at {:?} that the manifest expects was not found", e.label, e.rect));
-        }
-    }
-    let stray = boxes.iter().find(|d| !expect.found.iter().any(|e| near(d, &e.label, e.rect)))?;
-    let Rect { x, y, w, h } = stray.rect;
-    Some(format!("a {} was found at [{x:.0}, {y:.0}, {w:.0}, {h:.0}] that the manifest does not expect", stray.label))
+    let e = expect.found.iter().find(|e| !found(&e.label, e.rect))?;
+    Some(format!("the {} at {:?} that the manifest expects was not found", e.label, e.rect))
 }

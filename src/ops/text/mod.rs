@@ -37,7 +37,9 @@ pub struct Text {
     /// milliseconds), `{timecode}` the same as a SMPTE timecode HH:MM:SS:FF, `{pts}` its timestamp in seconds, `{clock}` the local time of day when it is processed,
     /// `{clock:%F %T}` the same by strftime, `{fps}` frames per second (measured where the source does not say), `{width}`
     /// and `{height}` of the picture in pixels, `{measure.NAME}` what an op before this one measured (`{measure.sharpness}`;
-    /// `{measure.sharpness:.0}` without digits after the point; `?` where nothing was measured). `{{` and `}}` are braces, `\n` breaks the line, `\\` is a backslash.
+    /// `{measure.sharpness:.0}` without digits after the point; `?` where nothing was measured),
+    /// `{count.LINE.in}`, `{count.LINE.out}` and `{count.LINE.in.LABEL}` of the op count-line of that name, `{zone.NAME.now}` and
+    /// `{zone.NAME.total}` of the op zone, `{tracks}` how many objects op track follows now. `{{` and `}}` are braces, `\n` breaks the line, `\\` is a backslash.
     pub text: String,
     /// Where: `top-left`, `top`, `top-right`, `left`, `center`, `right`, `bottom-left`, `bottom`, `bottom-right`, or `x,y`
     /// in pixels from the left top corner or in percent of the room (`50%,50%` is centred, `100%,100%` the right bottom

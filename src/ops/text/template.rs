@@ -27,6 +27,8 @@ enum Part {
     Height,
     /// What an op measured, with so many digits after the point.
     Measure(String, usize),
+    /// How a counter stands.
+    Counter(String),
 }
 
 /// What the fields of one frame say.
@@ -45,9 +47,11 @@ pub(super) struct Values<'a> {
 
 const ESCAPES: &[(&str, char)] = &[("{{", '{'), ("}}", '}'), (r"\n", '\n'), (r"\\", '\\')];
 /// The names of all fields.
-pub const FIELDS: &[&str] = &["source", "frame", "pts", "time", "clock", "timecode", "fps", "width", "height"];
+pub const FIELDS: &[&str] =
+    &["source", "frame", "pts", "time", "clock", "timecode", "fps", "width", "height", "tracks"];
 const ALLOWED: &str = "{source}, {frame}, {pts}, {time}, {time:%H:%M:%S}, {clock}, {clock:%F %T}, {timecode}, {fps}, \
-                       {width}, {height}, {measure.NAME}, {measure.NAME:.1}";
+                       {width}, {height}, {measure.NAME}, {measure.NAME:.1}, {tracks}, \
+                       {count.LINE.in}, {count.LINE.out}, {count.LINE.in.LABEL}, {zone.NAME.now}, {zone.NAME.total}";
 
 impl Template {
     /// Parses `text`. `{{` and `}}` are braces, `\n` (as written) is a line break, `\\` a backslash.
@@ -122,6 +126,10 @@ impl Template {
                     Some(value) => write!(out, "{value:.digits$}"),
                     None => out.write_str("?"),
                 },
+                Part::Counter(name) => match counter(v.meta, name) {
+                    Some(value) => write!(out, "{value}"),
+                    None => out.write_str("?"),
+                },
             };
         }
         if out.contains(|c: char| c.is_control() && c != '\n') {
@@ -149,6 +157,19 @@ fn field(inner: &str) -> Result<Part, String> {
             None => Err(format!("`{{{inner}}}`: the format of a measure is its digits after the point, `.0` to `.9`")),
         };
     }
+    if name.starts_with("count.") || name.starts_with("zone.") {
+        let parts: Vec<&str> = name.split('.').collect();
+        return match (parts.as_slice(), format) {
+            (["count", line, "in" | "out", ..], None) if !line.is_empty() && !parts.contains(&"") => {
+                Ok(Part::Counter(name.replacen("count", "line", 1)))
+            }
+            (["zone", zone, "now" | "total"], None) if !zone.is_empty() => Ok(Part::Counter(name.to_owned())),
+            _ => Err(format!(
+                "`{{{inner}}}` is no counter: there are {{count.LINE.in}}, {{count.LINE.out}}, {{count.LINE.in.LABEL}} of op \
+                 count-line and {{zone.NAME.now}}, {{zone.NAME.total}} of op zone"
+            )),
+        };
+    }
     let part = match (name, format) {
         ("time", Some(f)) => {
             span(ClockTime::ZERO, f, &mut String::new()).map_err(|_| {
@@ -174,6 +195,7 @@ fn field(inner: &str) -> Result<Part, String> {
         ("fps", _) => Part::Fps,
         ("width", _) => Part::Width,
         ("height", _) => Part::Height,
+        ("tracks", _) => Part::Counter("tracks".into()),
         _ => {
             let near = crate::config::nearest(name, FIELDS.iter().copied());
             let hint = near.map(|n| format!(" (did you mean `{{{n}}}`?)")).unwrap_or_default();
@@ -181,6 +203,15 @@ fn field(inner: &str) -> Result<Part, String> {
         }
     };
     Ok(part)
+}
+
+/// How a counter stands. A label that did not cross a line yet has none: that is 0.
+fn counter(meta: &Meta, name: &str) -> Option<i64> {
+    let of_line = || {
+        let (line, _) = name.strip_prefix("line.")?.split_once('.')?;
+        meta.counter(&format!("line.{line}.in")).map(|_| 0)
+    };
+    meta.counter(name).or_else(of_line)
 }
 
 /// Formats a position like strftime does a time of day; hours go on past 23.
@@ -220,6 +251,9 @@ mod tests {
     fn show(template: &str) -> String {
         let mut meta = Meta::default();
         meta.measured("sharpness", 123.456);
+        let counters =
+            [("tracks", 4), ("line.gate.in", 12), ("line.gate.out", 3), ("line.gate.in.car", 9), ("zone.door.now", 2)];
+        meta.counters.extend(counters.map(|(name, n)| (name.into(), n)));
         let values = Values {
             source: "cam é.mp4",
             frame: 1234,
@@ -246,6 +280,15 @@ mod tests {
         assert_eq!(show("a\r\nb\tc\0"), "a\nb    c");
         assert_eq!(show("{measure.sharpness} {measure.sharpness:.0} {measure.noise}"), "123.46 123 ?");
         assert_eq!(show(""), "");
+    }
+
+    #[test]
+    fn counters_are_filled_in() {
+        assert_eq!(show("{tracks} {count.gate.in}-{count.gate.out} {zone.door.now}"), "4 12-3 2");
+        assert_eq!(show("{count.gate.in.car} {count.gate.out.car} {count.other.in} {zone.door.total}"), "9 0 ? ?");
+        for bad in ["{count.gate}", "{count..in}", "{zone.door.in}", "{count.gate.in.}", "{zone.door.now:.1}"] {
+            assert!(Template::parse(bad).unwrap_err().contains("{zone.NAME.now}"), "{bad}");
+        }
     }
 
     #[test]

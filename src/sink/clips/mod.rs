@@ -125,7 +125,8 @@ impl ClipSink {
 
     /// Lets pictures out that are older than `until`.
     fn let_out(&mut self, until: u64) -> Result<(), Failure> {
-        while let Some(picture) = self.waiting.pop_front_if(|p| p.position.nseconds() <= until) {
+        while self.waiting.front().is_some_and(|p| p.position.nseconds() <= until) {
+            let Some(picture) = self.waiting.pop_front() else { break };
             self.bytes_waiting -= picture.buffer.size();
             let at = picture.position.nseconds();
             self.done = at + 1;

@@ -186,8 +186,12 @@ pub enum Output {
         #[serde(default = "three_strides")]
         strides: Vec<u32>,
     },
-    /// `scores` `1×N×2` and `boxes` `1×N×4`, corners as shares of the input (UltraFace).
-    Ultraface {},
+    /// Scores `1×N×2` and boxes `1×N×4`, corners as shares of the input (UltraFace).
+    Ultraface {
+        /// The boxes are still offsets from anchors, as in the exports called `simplified`.
+        #[serde(default)]
+        anchors: bool,
+    },
     /// Either `1×1×N×7` (picture, class, score, corners as shares), or boxes, scores and classes as separate outputs.
     Ssd {
         /// Name of the output with `N×4` boxes; with it `scores` and `classes` are needed.
@@ -251,7 +255,7 @@ fn softmax() -> Activation {
 pub struct Expect {
     /// A picture or video file beside the manifest, or `generate:…`; its first frame counts.
     pub picture: String,
-    /// The things in it; none other may be found.
+    /// Things that must be found in it; others may be too.
     pub found: Vec<Expected>,
 }
 
@@ -357,7 +361,7 @@ impl Output {
             Output::Nanodet { .. } => "nanodet",
             Output::Fastestdet {} => "fastestdet",
             Output::Yunet { .. } => "yunet",
-            Output::Ultraface {} => "ultraface",
+            Output::Ultraface { .. } => "ultraface",
             Output::Ssd { .. } => "ssd",
             Output::Detr { .. } => "detr",
             Output::Classify { .. } => "classify",

@@ -17,6 +17,7 @@ pub mod locate;
 pub mod manifest;
 mod nms;
 mod prepare;
+mod small;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use manifest::{Manifest, Output, TensorLayout};
 use prepare::{Placement, Preparer, snapped};
 
 pub use error::ModelError;
+pub use small::SmallBgr;
 
 /// Pictures that go through a network at once, where it takes several.
 const BATCH: usize = 16;

@@ -1,17 +1,18 @@
 //! From the decoder's planes to a network's tensor.
 //!
-//! Each plane's part of the area is resized to the size the picture has in the tensor (`cv::resize`, bilinear, as models are
-//! trained and published with), then one pass over the small picture does colour, range and normalisation. A full-size BGR
-//! picture never exists.
+//! Row by row of the small picture: bilinear samples of each plane (as models are trained and published with), then matrix,
+//! range and normalisation, into the tensor. No other picture exists on the way, neither BGR nor small planes.
 
-use gstreamer_video::{VideoChromaSite, VideoColorRange, VideoInfo};
-use multiversion::multiversion;
-use opencv::core::{self, Mat, Size};
-use opencv::imgproc;
-use opencv::prelude::*;
+mod rgb;
+mod sample;
+
+use gstreamer_video::VideoChromaSite;
+
+use rgb::ToRgb;
+use sample::{Axis, Grid, Line};
 
 use super::manifest::{ChannelOrder, Fit, Input, TensorLayout};
-use crate::frame::{Component, Frame, FrameError, Layout, Planes, kr_kb, shape_scratch};
+use crate::frame::{Component, Frame, FrameError, Layout, Spec};
 use crate::vision::{Point, Rect};
 
 /// Where an area of the picture lies in the tensor.
@@ -71,9 +72,9 @@ impl Placement {
 /// Scratch space; nothing is allocated once it is warm.
 #[derive(Default)]
 pub(super) struct Preparer {
-    /// The resized planes.
-    small: Vec<Mat>,
-    /// A resized plane whose depth OpenCV cannot resize at once.
+    /// A line of each plane.
+    lines: Vec<Line>,
+    /// A row of each channel.
     rows: [Vec<f32>; 3],
 }
 
@@ -87,34 +88,31 @@ impl Preparer {
         tensor: &mut [f32],
     ) -> Result<(), FrameError> {
         let spec = frame.spec();
-        let (info, layout) = (&spec.info, &spec.layout);
+        let layout = &spec.layout;
         let planes = frame.planes()?;
         let sources = Sources::of(layout)?;
-        self.shrink(&planes, layout, info, place)?;
+        let grids: Vec<Grid> = sources.planes().map(|i| grid(i, spec, place)).collect();
+        self.lines.resize_with(grids.len(), Line::default);
         let affine = Affine::new(input);
         let [w, h] = place.size.map(|v| v as usize);
         let [iw, ih] = place.inner.map(|v| v as usize);
         if (iw, ih) != (w, h) {
             pad(input, &affine, w * h, tensor);
         }
-        let color = ToRgb::new(info, layout);
-        let shift = match sources.subsampled(layout) && is_left(info) {
-            // The sample is half a pixel further left than resizing takes it to be.
-            true => 0.5 * iw as f32 / place.area.w,
-            false => 0.0,
-        };
+        let color = ToRgb::new(spec);
         for row in &mut self.rows {
             row.resize(iw, 0.0);
         }
         for y in 0..ih {
+            for (line, grid) in self.lines.iter_mut().zip(&grids) {
+                line.fill(&planes, layout, grid, y)?;
+            }
+            for (row, source) in self.rows.iter_mut().zip(&sources.0) {
+                let of_plane = self.lines.iter().zip(&grids).find(|(_, g)| g.plane == source.plane);
+                let (line, grid) = of_plane.ok_or(FrameError::NoPlane(source.plane))?;
+                line.pick(layout, grid, source.channel, row);
+            }
             let [first, second, third] = &mut self.rows;
-            for (row, source) in [&mut *first, &mut *second, &mut *third].into_iter().zip(&sources.0) {
-                read_row(&self.small[source.plane], source.channel, y, layout.bytes, row)?;
-            }
-            if shift > 0.0 {
-                move_left(second, shift);
-                move_left(third, shift);
-            }
             match input.color {
                 ChannelOrder::Gray => color.luma(first, second, third),
                 _ => color.rgb(first, second, third),
@@ -140,64 +138,39 @@ impl Preparer {
         }
         Ok(())
     }
+}
 
-    /// Resizes the area's part of every plane that carries colour.
-    fn shrink(
-        &mut self,
-        planes: &Planes<'_>,
-        layout: &Layout,
-        info: &VideoInfo,
-        place: &Placement,
-    ) -> Result<(), FrameError> {
-        self.small.resize_with(layout.planes.len(), Mat::default);
-        let size = Size::new(place.inner[0] as i32, place.inner[1] as i32);
-        for (i, plane) in layout.planes.iter().enumerate() {
-            if plane.is_alpha() {
-                continue;
-            }
-            let roi = part(place.area, plane.w_sub, plane.h_sub, plane.cols(info.width()), plane.rows(info.height()));
-            let whole = planes.mat(i)?;
-            let part = Mat::roi(&whole, roi)?;
-            let to = &mut self.small[i];
-            shape_scratch(to, size, layout.mat_type(i))?;
-            imgproc::resize(&part, to, size, 0.0, 0.0, imgproc::INTER_LINEAR)?;
-        }
-        Ok(())
+/// Where the samples of plane `i` come from.
+fn grid(i: usize, spec: &Spec, place: &Placement) -> Grid {
+    let (info, plane, area) = (&spec.info, &spec.layout.planes[i], place.area);
+    let [cols, rows] = place.inner.map(|v| v as usize);
+    let left = plane.w_sub > 0 && site(spec).contains(VideoChromaSite::H_COSITED);
+    let top = plane.h_sub > 0 && site(spec).contains(VideoChromaSite::V_COSITED);
+    Grid {
+        plane: i,
+        across: Axis::new(area.x, area.w, cols, (plane.w_sub, plane.cols(info.width()), left)),
+        down: Axis::new(area.y, area.h, rows, (plane.h_sub, plane.rows(info.height()), top)),
     }
 }
 
-/// `area` in samples of a plane: rounded outwards, not empty, inside of it.
-fn part(area: Rect, w_sub: u32, h_sub: u32, cols: u32, rows: u32) -> core::Rect {
-    let span = |from: f32, to: f32, sub: u32, most: u32| {
-        let one = (1u32 << sub) as f32;
-        let start = ((from / one).floor().max(0.0) as u32).min(most - 1);
-        let end = ((to / one).ceil().max(0.0) as u32).clamp(start + 1, most);
-        (start as i32, (end - start) as i32)
-    };
-    let (x, w) = span(area.x, area.right(), w_sub, cols);
-    let (y, h) = span(area.y, area.bottom(), h_sub, rows);
-    core::Rect::new(x, y, w, h)
-}
-
-/// The area as the planes can give it: whole pixels inside of the picture, even where chroma is subsampled.
+/// The area in whole pixels inside of the picture, not empty.
 pub(super) fn snapped(area: Rect, frame: &Frame) -> Rect {
-    let layout = &frame.spec().layout;
-    let most = |sub: fn(&crate::frame::Plane) -> u32| layout.planes.iter().map(sub).max().unwrap_or(0);
-    let span = |from: f32, to: f32, sub: u32, side: u32| {
-        let one = 1u32 << sub;
-        let start = (from.max(0.0) as u32).min(side - 1) / one * one;
-        let end = (to.ceil().max(0.0) as u32).next_multiple_of(one).clamp(start + 1, side.max(start + 1));
+    let span = |from: f32, to: f32, side: u32| {
+        let start = (from.max(0.0) as u32).min(side - 1);
+        let end = (to.ceil().max(0.0) as u32).clamp(start + 1, side);
         (start as f32, (end - start) as f32)
     };
-    let (x, w) = span(area.x, area.right(), most(|p| p.w_sub), frame.width());
-    let (y, h) = span(area.y, area.bottom(), most(|p| p.h_sub), frame.height());
+    let (x, w) = span(area.x, area.right(), frame.width());
+    let (y, h) = span(area.y, area.bottom(), frame.height());
     Rect::new(x, y, w, h)
 }
 
-/// True where chroma samples lie on every second luma sample instead of between two (MPEG-2, H.264 by default).
-fn is_left(info: &VideoInfo) -> bool {
-    let site = info.chroma_site();
-    site.contains(VideoChromaSite::H_COSITED) || (site.is_empty() && info.is_yuv())
+/// Where chroma samples lie. `VideoInfo` forgets it where the colour is not described in full; the caps do not. Unknown is
+/// as MPEG-2 and H.264 have it by default: on every second luma sample of a row.
+fn site(spec: &Spec) -> VideoChromaSite {
+    let said = spec.caps.as_ref().and_then(|caps| caps.structure(0)?.get::<String>("chroma-site").ok());
+    let site = said.and_then(|s| s.parse().ok()).unwrap_or_else(|| spec.info.chroma_site());
+    if site.is_empty() { VideoChromaSite::MPEG2 } else { site }
 }
 
 /// Where a channel's samples are.
@@ -224,110 +197,11 @@ impl Sources {
             .ok_or(FrameError::NoPlane(0))
     }
 
-    fn subsampled(&self, layout: &Layout) -> bool {
-        layout.planes[self.0[1].plane].w_sub > 0
+    /// The planes that they are in, each once.
+    fn planes(&self) -> impl Iterator<Item = usize> {
+        let [a, b, c] = self.0.map(|s| s.plane);
+        [Some(a), (b != a).then_some(b), (c != a && c != b).then_some(c)].into_iter().flatten()
     }
-}
-
-/// Row `y` of a channel of a resized plane, as floats.
-fn read_row(small: &Mat, channel: usize, y: usize, bytes: u32, row: &mut [f32]) -> Result<(), FrameError> {
-    let channels = small.channels() as usize;
-    let data = small.data_bytes()?;
-    let len = row.len() * channels * bytes as usize;
-    let from = &data[y * len..(y + 1) * len];
-    match bytes {
-        1 => pick(from, channel, channels, row),
-        // An odd address is not possible: OpenCV aligns what it allocates.
-        _ => pick(bytemuck::try_cast_slice::<u8, u16>(from).unwrap_or_default(), channel, channels, row),
-    }
-    Ok(())
-}
-
-fn pick<T: Copy + Into<f32>>(from: &[T], channel: usize, channels: usize, row: &mut [f32]) {
-    // The constants let the compiler vectorise.
-    match channels {
-        1 => row.iter_mut().zip(from).for_each(|(to, v)| *to = (*v).into()),
-        2 => row.iter_mut().zip(from.chunks_exact(2)).for_each(|(to, v)| *to = v[channel].into()),
-        3 => row.iter_mut().zip(from.chunks_exact(3)).for_each(|(to, v)| *to = v[channel].into()),
-        n => row.iter_mut().zip(from.chunks_exact(n)).for_each(|(to, v)| *to = v[channel].into()),
-    }
-}
-
-/// Takes each sample from `shift` columns further right, between two samples where that is no whole number.
-fn move_left(row: &mut [f32], shift: f32) {
-    let (whole, part) = (shift as usize, shift.fract());
-    let last = row.len() - 1;
-    let straight = last.saturating_sub(whole);
-    for x in 0..straight {
-        row[x] = row[x + whole] * (1.0 - part) + row[x + whole + 1] * part;
-    }
-    let edge = row[last];
-    row[straight..].fill(edge);
-}
-
-/// From stored samples to 0–255: matrix and range as in [`crate::frame::Color::sample`].
-struct ToRgb {
-    /// Factor and offset of luma, or of each channel of RGB.
-    luma: (f32, f32),
-    /// Chroma's middle; what V adds to red, U and V to green, U to blue.
-    chroma: Option<(f32, [f32; 4])>,
-}
-
-impl ToRgb {
-    fn new(info: &VideoInfo, layout: &Layout) -> Self {
-        let colorimetry = info.colorimetry();
-        // In units of 8-bit samples: a deep sample's fraction stays.
-        let unit = f64::from(1u32 << (layout.depth - 8)) * f64::from(1u32 << layout.shift);
-        let full = f64::from((1u32 << layout.depth) - 1) * f64::from(1u32 << layout.shift);
-        let limited = match layout.rgb {
-            true => colorimetry.range() == VideoColorRange::Range16_235,
-            false => colorimetry.range() != VideoColorRange::Range0_255,
-        };
-        let (gain, offset) = match limited {
-            true => (255.0 / (219.0 * unit), -16.0 * 255.0 / 219.0),
-            false => (255.0 / full, 0.0),
-        };
-        let chroma = (!layout.rgb && layout.find(Component::U).is_some()).then(|| {
-            let (kr, kb) = kr_kb(colorimetry.matrix(), info.height());
-            let kg = 1.0 - kr - kb;
-            let c = if limited { 255.0 / (224.0 * unit) } else { 255.0 / full };
-            let (red, blue) = (2.0 * (1.0 - kr), 2.0 * (1.0 - kb));
-            let all = [c * red, -c * blue * kb / kg, -c * red * kr / kg, c * blue];
-            ((128.0 * unit) as f32, all.map(|v| v as f32))
-        });
-        ToRgb { luma: (gain as f32, offset as f32), chroma }
-    }
-
-    /// Turns three rows of samples into red, green, blue.
-    fn rgb(&self, a: &mut [f32], b: &mut [f32], c: &mut [f32]) {
-        match self.chroma {
-            Some((middle, factors)) => yuv_to_rgb(self.luma, middle, factors, a, b, c),
-            None => [a, b, c].into_iter().for_each(|row| stretch(self.luma, row)),
-        }
-    }
-
-    /// Turns three rows of samples into luma, in the first.
-    fn luma(&self, a: &mut [f32], b: &mut [f32], c: &mut [f32]) {
-        self.rgb(a, b, c);
-        for ((r, g), b) in a.iter_mut().zip(b).zip(c) {
-            *r = 0.299 * *r + 0.587 * *g + 0.114 * *b;
-        }
-    }
-}
-
-#[multiversion(targets("x86_64+avx2+fma"))]
-fn yuv_to_rgb(luma: (f32, f32), middle: f32, f: [f32; 4], a: &mut [f32], b: &mut [f32], c: &mut [f32]) {
-    for ((y, u), v) in a.iter_mut().zip(b).zip(c) {
-        let (l, du, dv) = (*y * luma.0 + luma.1, *u - middle, *v - middle);
-        *y = (l + f[0] * dv).clamp(0.0, 255.0);
-        *u = (l + f[1] * du + f[2] * dv).clamp(0.0, 255.0);
-        *v = (l + f[3] * du).clamp(0.0, 255.0);
-    }
-}
-
-#[multiversion(targets("x86_64+avx2+fma"))]
-fn stretch(luma: (f32, f32), row: &mut [f32]) {
-    row.iter_mut().for_each(|v| *v = (*v * luma.0 + luma.1).clamp(0.0, 255.0));
 }
 
 /// The manifest's scale, mean and std as one factor and one summand a channel.
@@ -369,3 +243,6 @@ fn pad(input: &Input, affine: &Affine, pixels: usize, tensor: &mut [f32]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! One file per family. Each has a `check`, which compares the shapes of a first run with the manifest, and a `decode`, which
 //! relies on what `check` has seen: a network gives the same shapes for the same input.
 
+mod anchors;
 mod cells;
 mod detr;
 mod faces;
@@ -41,7 +42,7 @@ pub(super) fn check(output: &Output, outputs: &[Tensor<'_>], f: &Frame) -> Resul
         Output::Nanodet { strides, bins, .. } => nanodet::check(outputs, strides, *bins, f),
         Output::Fastestdet {} => fastestdet::check(outputs, f),
         Output::Yunet { strides } => yunet::check(outputs, strides, f),
-        Output::Ultraface {} => faces::check(outputs, f),
+        Output::Ultraface { anchors } => faces::check(outputs, *anchors, f),
         Output::Ssd { .. } => ssd::check(output, outputs, f),
         Output::Detr { activation } => detr::check(outputs, *activation, f),
         Output::Classify { .. } => whole::check_scores(outputs, f),
@@ -58,7 +59,7 @@ pub(super) fn boxes(output: &Output, outputs: &[Tensor<'_>], slot: usize, f: &Fr
         Output::Nanodet { strides, bins, point } => nanodet::decode(outputs, strides, *bins, *point, slot, f, found),
         Output::Fastestdet {} => fastestdet::decode(outputs, slot, f, found),
         Output::Yunet { strides } => yunet::decode(outputs, strides, slot, f, found),
-        Output::Ultraface {} => faces::decode(outputs, slot, f, found),
+        Output::Ultraface { anchors } => faces::decode(outputs, *anchors, slot, f, found),
         Output::Ssd { .. } => ssd::decode(output, outputs, slot, f, found),
         Output::Detr { activation } => detr::decode(outputs, *activation, slot, f, found),
         Output::Classify { .. } | Output::Embedding {} => {}
@@ -89,7 +90,7 @@ impl<'a> Table<'a> {
 /// Rows of `cols` numbers a picture, if the last dimension is that.
 fn rows(tensor: &Tensor<'_>, cols: usize, batch: usize) -> Option<usize> {
     let whole = cols * batch;
-    (tensor.shape.last() == Some(&cols) && whole > 0 && tensor.data.len() % whole == 0)
+    (tensor.shape.last() == Some(&cols) && whole > 0 && tensor.data.len().is_multiple_of(whole))
         .then(|| tensor.data.len() / whole)
 }
 

@@ -153,6 +153,14 @@ fn final_boxes_are_shares_of_the_input() {
     o.put(1, 2, &[0.3, 0.7]);
     is(&o.one(&output("decode = 'ultraface'"), &frame(1)), [16.0, 16.0, 16.0, 16.0], 0.7, 0);
 
+    // 64x32 pixels: 8x4 cells with 3 sides, 4x2 with 2, 2x1 with 2, 1x1 with 3.
+    let mut o = Outputs::new(&[("boxes", &[1, 119, 4]), ("scores", &[1, 119, 2])]);
+    // The second side, 16, of cell 9: column 1, row 1.
+    o.put(0, 28 * 4, &[1.0, 0.0, 0.0, 2f32.ln() / 0.2]);
+    o.put(1, 28 * 2, &[0.3, 0.7]);
+    let anchors = output("decode = 'ultraface'\nanchors = true");
+    is(&o.one(&anchors, &frame(1)), [12.0 + 1.6 - 8.0, 12.0 - 16.0, 16.0, 32.0], 0.7, 0);
+
     let mut o = Outputs::new(&[("out", &[1, 1, 3, 7])]);
     o.put(0, 0, &[0.0, 2.0, 0.6, 0.25, 0.5, 0.5, 1.0]);
     o.put(0, 7, &[-1.0, 2.0, 0.6, 0.25, 0.5, 0.5, 1.0]);
@@ -203,7 +211,8 @@ fn numbers_of_no_use_are_no_boxes() {
 
 #[test]
 fn what_does_not_fit_is_said() {
-    let all: &[(&str, &[(&str, &[usize])], usize, &str)] = &[
+    type Shapes<'a> = &'a [(&'a str, &'a [usize])];
+    let all: &[(&str, Shapes<'_>, usize, &str)] = &[
         ("decode = 'yolox'", &[("out", &[1, 42, 85])], 3, "has 80 classes, and the manifest has 3 labels"),
         ("decode = 'yolox'", &[("out", &[1, 9, 85])], 80, "9 rows"),
         ("decode = 'yolov5'", &[("out", &[1, 84])], 80, "out 1x84 is none of decode = \"yolov5\""),

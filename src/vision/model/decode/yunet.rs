@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::super::engine::Tensor;
-use super::{Frame, Table, cells, rows, shapes};
+use super::{Frame, Table, anchors, cells, rows, shapes};
 use crate::vision::{Detection, Point, Rect};
 
 fn named<'a, 'b>(outputs: &'b [Tensor<'a>], name: &str) -> Option<&'b Tensor<'a>> {
@@ -61,18 +61,10 @@ fn decode_2023(outputs: &[Tensor<'_>], stride: u32, slot: usize, f: &Frame, foun
     }
 }
 
-/// Anchors of the 2022 form: centre and side, in pixels. Sizes as in the network's `PriorBox`.
+/// Anchors of the 2022 form. Sizes as in the network's `PriorBox`: halved once rounding up, then rounding down.
 fn priors(size: [u32; 2]) -> impl Iterator<Item = (f32, f32, f32)> {
-    const SIDES: [(u32, &[u32]); 4] = [(8, &[10, 16, 24]), (16, &[32, 48]), (32, &[64, 96]), (64, &[128, 192, 256])];
-    // Halved once rounding up, then rounding down at each further stride.
     let start = size.map(|side| side.div_ceil(2) / 2);
-    SIDES.into_iter().enumerate().flat_map(move |(level, (stride, sides))| {
-        let [cols, rows] = start.map(|side| side >> (level + 1));
-        let center = move |i: u32| (i as f32 + 0.5) * stride as f32;
-        (0..rows).flat_map(move |y| {
-            (0..cols).flat_map(move |x| sides.iter().map(move |side| (center(x), center(y), *side as f32)))
-        })
-    })
+    anchors::all(move |level, _| start.map(|side| side >> (level + 1)))
 }
 
 /// As `FaceDetectorYN` of OpenCV 4.5.4 to 4.7.

@@ -113,7 +113,7 @@ pub(super) fn open(name: &str, weights: &Weights, options: &Options) -> Result<B
             static SAID: Once = Once::new();
             SAID.call_once(|| {
                 log::warn!(
-                    "networks run in OpenCV, 4 to 8 times slower than in ONNX Runtime, which is not there ({why}); \
+                    "networks run in OpenCV, up to 8 times slower than in ONNX Runtime, which is not there ({why}); \
                      scripts/setup installs it"
                 );
             });

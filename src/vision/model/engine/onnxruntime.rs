@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use ort::environment::Environment;
-use ort::session::builder::GraphOptimizationLevel;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use ort::value::{DynValue, TensorElementType, TensorRef, ValueType};
 
@@ -40,15 +40,16 @@ fn load() -> Result<Runtime, String> {
     };
     let mut why = Vec::new();
     for path in candidates {
-        // Not in a folder of ours, or not a file: no need to ask the loader. A bare name is for the loader to find.
-        if path.components().count() > 1 && !path.is_file() {
+        // A bare name is for the system's loader to find.
+        let bare = path.components().count() == 1;
+        if !bare && !path.is_file() {
             if named.is_some() {
                 why.push(format!("ORT_DYLIB_PATH names {}, which is no file", path.display()));
             }
             continue;
         }
         // A relative path would be taken from the executable's folder.
-        let path = if path.components().count() > 1 { path.canonicalize().unwrap_or(path) } else { path };
+        let path = if bare { path } else { path.canonicalize().unwrap_or(path) };
         match ort::init_from(&path) {
             Ok(builder) => {
                 let built =
@@ -57,10 +58,11 @@ fn load() -> Result<Runtime, String> {
                 log::info!("ONNX Runtime: {}", path.display());
                 return Ok(Runtime { environment, path });
             }
+            Err(ort::LoadDynamicError::Dlopen { .. }) if bare && named.is_none() => {}
             Err(e) => why.push(e.to_string()),
         }
     }
-    if named.is_none() && why.len() <= 1 {
+    if why.is_empty() {
         return Err(format!("no {LIBRARY} in {} nor among the system's", folders_text()));
     }
     Err(why.join("; "))
@@ -121,13 +123,13 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn open(runtime: &Runtime, weights: &Weights, options: &Options) -> Result<Self, OpenError> {
         let model = |e: ort::Error| OpenError::Model(first_line(&e.to_string()));
+        let set = |e: ort::Error<SessionBuilder>| OpenError::Model(first_line(&e.to_string()));
         let builder = ort::session::Session::builder(&runtime.environment).map_err(model)?;
+        let builder = builder.with_optimization_level(GraphOptimizationLevel::Level3).map_err(set)?;
+        let threads = options.threads.map_or_else(cores, |n| n as usize);
+        let builder = builder.with_intra_threads(threads).map_err(set)?;
         // Threads that spin between two pictures would take the processor from decoder and encoder.
-        let builder = builder
-            .with_optimization_level(GraphOptimizationLevel::Level3)
-            .and_then(|b| b.with_intra_threads(options.threads.map_or_else(cores, |n| n as usize)))
-            .and_then(|b| b.with_intra_op_spinning(false))
-            .map_err(|e| OpenError::Model(e.to_string()))?;
+        let builder = builder.with_intra_op_spinning(false).map_err(set)?;
         let mut builder = provide(builder, options.provider).map_err(|e| {
             let name = options.provider.name();
             OpenError::Provider(format!(
@@ -160,10 +162,7 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get())
 }
 
-fn provide(
-    builder: ort::session::builder::SessionBuilder,
-    provider: Provider,
-) -> Result<ort::session::builder::SessionBuilder, String> {
+fn provide(builder: SessionBuilder, provider: Provider) -> Result<SessionBuilder, String> {
     let chosen = match provider {
         Provider::Cpu => return Ok(builder),
         Provider::Cuda => ort::ep::CUDA::default().build(),

@@ -1,0 +1,88 @@
+//! Matrix and range: from stored samples to red, green and blue of 0 to 255.
+
+use gstreamer_video::VideoColorRange;
+use multiversion::multiversion;
+
+use crate::frame::{Component, Spec, kr_kb};
+
+/// The range of the samples. Where only the matrix is not known, `VideoInfo` forgets the range with it; the caps do not.
+fn range(spec: &Spec) -> VideoColorRange {
+    let said = spec.caps.as_ref().and_then(|caps| caps.structure(0)?.get::<String>("colorimetry").ok());
+    match said.as_deref().and_then(|s| s.split_once(':')) {
+        Some(("1", _)) => VideoColorRange::Range0_255,
+        Some(("2", _)) => VideoColorRange::Range16_235,
+        _ => spec.info.colorimetry().range(),
+    }
+}
+
+/// From stored samples to 0–255: matrix and range as in [`crate::frame::Color::sample`].
+pub(super) struct ToRgb {
+    /// Factor and offset of luma, or of each channel of RGB.
+    luma: (f32, f32),
+    /// Chroma's middle; what V adds to red, U and V to green, U to blue.
+    chroma: Option<(f32, [f32; 4])>,
+}
+
+impl ToRgb {
+    pub(super) fn new(spec: &Spec) -> Self {
+        let (info, layout) = (&spec.info, &spec.layout);
+        let (colorimetry, range) = (info.colorimetry(), range(spec));
+        // In units of 8-bit samples: a deep sample's fraction stays.
+        let unit = f64::from(1u32 << (layout.depth - 8)) * f64::from(1u32 << layout.shift);
+        let full = f64::from((1u32 << layout.depth) - 1) * f64::from(1u32 << layout.shift);
+        let limited = match layout.rgb {
+            true => range == VideoColorRange::Range16_235,
+            false => range != VideoColorRange::Range0_255,
+        };
+        let (gain, offset) = match limited {
+            true => (255.0 / (219.0 * unit), -16.0 * 255.0 / 219.0),
+            false => (255.0 / full, 0.0),
+        };
+        let chroma = (!layout.rgb && layout.find(Component::U).is_some()).then(|| {
+            let (kr, kb) = kr_kb(colorimetry.matrix(), info.height());
+            let kg = 1.0 - kr - kb;
+            let c = if limited { 255.0 / (224.0 * unit) } else { 255.0 / full };
+            let (red, blue) = (2.0 * (1.0 - kr), 2.0 * (1.0 - kb));
+            let all = [c * red, -c * blue * kb / kg, -c * red * kr / kg, c * blue];
+            ((128.0 * unit) as f32, all.map(|v| v as f32))
+        });
+        ToRgb { luma: (gain as f32, offset as f32), chroma }
+    }
+
+    /// Turns three rows of samples into red, green, blue.
+    pub(super) fn rgb(&self, a: &mut [f32], b: &mut [f32], c: &mut [f32]) {
+        match self.chroma {
+            Some((middle, factors)) => yuv_to_rgb(self.luma, middle, factors, a, b, c),
+            None => [a, b, c].into_iter().for_each(|row| stretch(self.luma, row)),
+        }
+    }
+
+    /// Turns three rows of samples into luma, in the first.
+    pub(super) fn luma(&self, a: &mut [f32], b: &mut [f32], c: &mut [f32]) {
+        self.rgb(a, b, c);
+        for ((r, g), b) in a.iter_mut().zip(b).zip(c) {
+            *r = 0.299 * *r + 0.587 * *g + 0.114 * *b;
+        }
+    }
+}
+
+/// A whole level of an 8-bit picture, since that is what networks are trained on: some notice the fractions.
+#[inline(always)]
+fn level(v: f32) -> f32 {
+    (v.clamp(0.0, 255.0) + 0.5).floor()
+}
+
+#[multiversion(targets("x86_64+avx2+fma"))]
+fn yuv_to_rgb(luma: (f32, f32), middle: f32, f: [f32; 4], a: &mut [f32], b: &mut [f32], c: &mut [f32]) {
+    for ((y, u), v) in a.iter_mut().zip(b).zip(c) {
+        let (l, du, dv) = (*y * luma.0 + luma.1, *u - middle, *v - middle);
+        *y = level(l + f[0] * dv);
+        *u = level(l + f[1] * du + f[2] * dv);
+        *v = level(l + f[3] * du);
+    }
+}
+
+#[multiversion(targets("x86_64+avx2+fma"))]
+fn stretch(luma: (f32, f32), row: &mut [f32]) {
+    row.iter_mut().for_each(|v| *v = level(*v * luma.0 + luma.1));
+}
