@@ -166,7 +166,7 @@ pub fn sql(db: &Connection, sql: &str) -> Result<Answer, Failure> {
     if !statement.readonly() || statement.column_count() == 0 {
         return Err(wrong(&"only questions are allowed, as in SELECT kind, count(*) FROM events GROUP BY kind"));
     }
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let n = columns.len();
     let rows = statement.query_map([], |r| (0..n).map(|i| r.get::<_, Value>(i)).collect());
     let rows = rows.and_then(Iterator::collect).map_err(|e| wrong(&e))?;
