@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod eval;
+pub mod events;
 pub mod failure;
 pub mod frame;
 mod gst;

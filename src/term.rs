@@ -88,6 +88,14 @@ pub fn clean(text: &str) -> String {
     out
 }
 
+/// A field of CSV as RFC 4180 wants it.
+pub fn csv_field(text: &str) -> std::borrow::Cow<'_, str> {
+    match text.contains(['"', ',', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")).into(),
+        false => text.into(),
+    }
+}
+
 /// `text` with spaces up to `width` characters.
 pub fn pad(text: &str, width: usize) -> String {
     let missing = width.saturating_sub(text.chars().count());

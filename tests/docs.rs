@@ -1,4 +1,4 @@
-//! What the documentation shows is what the program does: docs/ops.md and docs/cli.md are made from the code and must not be
+//! What the documentation shows is what the program does: docs/ops.md, docs/cli.md and docs/events.schema.json are made from the code and must not be
 //! stale (`scripts/docs` makes them anew), and every file in config/ runs as it is.
 
 use std::path::Path;
@@ -23,6 +23,13 @@ fn ops_md_is_up_to_date() {
     let made = Command::new(env!("CARGO_BIN_EXE_framewright")).args(["ops", "--markdown"]).output().unwrap();
     assert!(made.status.success());
     up_to_date("docs/ops.md", &String::from_utf8(made.stdout).unwrap());
+}
+
+#[test]
+fn events_schema_is_up_to_date() {
+    let made = Command::new(env!("CARGO_BIN_EXE_framewright")).args(["schema", "--events"]).output().unwrap();
+    assert!(made.status.success());
+    up_to_date("docs/events.schema.json", &String::from_utf8(made.stdout).unwrap());
 }
 
 /// Made anew, each op's picture must look like the one that is shown: other versions of OpenCV round otherwise, no more.

@@ -232,9 +232,10 @@ def pictures(clip, frames):
 def upsampled(plane, left):
     """A 4:2:0 plane at full size, bilinear; `left`: samples lie on every second column instead of between two."""
     h, w = plane.shape
+    plane = plane.astype(np.float32)
     if not left:
-        return cv2.resize(plane, (2 * w, 2 * h)).astype(np.float32)
-    tall = cv2.resize(plane, (w, 2 * h)).astype(np.float32)
+        return cv2.resize(plane, (2 * w, 2 * h))
+    tall = cv2.resize(plane, (w, 2 * h))
     out = np.empty((2 * h, 2 * w), np.float32)
     out[:, 0::2] = tall
     out[:, 1::2] = (tall + np.concatenate([tall[:, 1:], tall[:, -1:]], 1)) / 2

@@ -5,6 +5,7 @@ mod completions;
 pub mod devices;
 pub mod doctor;
 mod eval;
+mod events;
 mod models;
 mod ops;
 pub mod probe;
@@ -48,6 +49,7 @@ enum Command {
     Schema(schema::Args),
     Completions(completions::Args),
     Eval(eval::Args),
+    Events(events::Args),
 }
 
 /// Everything the binary does.
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Events(args) => events::run(args),
         Command::Probe(args) => crate::gst::init().and_then(|()| probe::run(args.clone())),
         Command::Devices(args) => crate::gst::init().and_then(|()| devices::run(args.clone())),
         Command::Doctor(args) => crate::gst::init().and_then(|()| doctor::run(args.clone())),

@@ -20,7 +20,8 @@ pub struct Args {
     pub input: Option<String>,
 
     /// Output: a file (mp4, mov, mkv, webm, avi, ts), pictures (out/%05d.png), display, display:fps, null, or pipeline:TEXT;
-    /// may be given several times
+    /// what was found and what happened: a file (jsonl, csv, db, json, txt), events:FILE (events only), jsonl:- or events:-
+    /// (lines to standard output), webhook:URL, mqtt://HOST/TOPIC; may be given several times
     #[arg(short, long = "output", value_name = "OUTPUT")]
     pub output: Vec<String>,
 
@@ -57,6 +58,10 @@ pub struct Args {
     /// OpenCV free to use all cores within a call]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
+
+    /// What the ids of the run's events begin with, for output that is the same each time [new each time]
+    #[arg(long, value_name = "ID", value_parser = run_id)]
+    pub run_id: Option<String>,
 
     #[command(flatten)]
     source: SourceArgs,
@@ -205,6 +210,9 @@ impl Args {
         if let Some(n) = self.threads {
             s.threads = Some(n.into());
         }
+        if self.run_id.is_some() {
+            s.run_id.clone_from(&self.run_id);
+        }
         if self.stats.is_some() {
             s.stats.clone_from(&self.stats);
         }
@@ -221,6 +229,10 @@ impl Args {
         };
         self.encoding.encoder_option.iter().map(pair).collect()
     }
+}
+
+fn run_id(text: &str) -> Result<String, String> {
+    crate::events::Run::check(text).map(|()| text.to_owned())
 }
 
 /// Runs and reports.

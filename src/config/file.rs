@@ -11,7 +11,8 @@ use crate::failure::Failure;
 use crate::ops::{Invalid, OpSettings, ReadError};
 
 /// What can stand at the top.
-pub const KEYS: [&str; 9] = ["include", "vars", "regions", "source", "op", "sink", "stats", "measures", "threads"];
+pub const KEYS: [&str; 10] =
+    ["include", "vars", "regions", "source", "op", "sink", "stats", "measures", "threads", "run-id"];
 
 /// Reads tables whose includes, variables and named regions are settled.
 pub struct Reader<'t> {
@@ -47,6 +48,12 @@ impl<'t> Reader<'t> {
                     let n: usize = self.typed(value, &keys)?;
                     Invalid::unless_in("threads", n, 1..=256).map_err(|i| self.invalid(i, &keys))?;
                     settings.threads = Some(n);
+                }
+                "run-id" => {
+                    let keys = Keys { place: "run-id".into(), at, keys: Vec::new() };
+                    let id: String = self.typed(value, &keys)?;
+                    crate::events::Run::check(&id).map_err(|e| self.invalid(Invalid::new("run-id", e), &keys))?;
+                    settings.run_id = Some(id);
                 }
                 "stats" => {
                     let keys = Keys { place: "stats".into(), at, keys: Vec::new() };
@@ -230,6 +237,8 @@ pub fn print(settings: &Settings) -> Result<String, Failure> {
         measures: &'a Option<std::path::PathBuf>,
         #[serde(skip_serializing_if = "Option::is_none")]
         threads: Option<usize>,
+        #[serde(rename = "run-id", skip_serializing_if = "Option::is_none")]
+        run_id: &'a Option<String>,
         source: &'a SourceSettings,
         op: Vec<toml::Table>,
         sink: &'a [SinkSettings],
@@ -249,6 +258,7 @@ pub fn print(settings: &Settings) -> Result<String, Failure> {
         stats: &settings.stats,
         measures: &settings.measures,
         threads: settings.threads,
+        run_id: &settings.run_id,
         source: &settings.source,
         op,
         sink: &settings.sinks,

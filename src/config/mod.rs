@@ -23,7 +23,7 @@ pub use crate::ops::Invalid;
 pub use file::print;
 pub use read::{Given, read, read_file, read_op};
 pub use schema::schema;
-pub use sink::{IMAGE_EXTENSIONS, Policy, SinkKind, SinkSettings};
+pub use sink::{Content, IMAGE_EXTENSIONS, Policy, SinkKind, SinkSettings};
 pub use source::{Interlaced, RtspTransport, SourceSettings};
 pub use values::{Aspect, Rate, Size, Time};
 
@@ -44,6 +44,8 @@ pub struct Settings {
     pub stats: Option<PathBuf>,
     /// Where to write what was measured on each frame as CSV.
     pub measures: Option<PathBuf>,
+    /// What the run's events are called by; `None`: something new each time.
+    pub run_id: Option<String>,
     /// The configuration file and what it includes.
     pub files: Vec<PathBuf>,
 }

@@ -72,6 +72,10 @@ pub fn schema() -> Value {
             "sink": { "description": "Where frames go.", "type": "array", "items": sink },
             "stats": { "description": "Where to write the run's statistics as JSON.", "type": "string" },
             "measures": { "description": "Where to write what was measured on each frame as CSV.", "type": "string" },
+            "run-id": {
+                "description": "What the ids of the run's events begin with. Default: something new each time.",
+                "type": "string"
+            },
             "threads": or(&json!({
                 "description": "Workers for ops that keep no state between frames.",
                 "type": "integer", "minimum": 1, "maximum": 256, "default": 1

@@ -30,7 +30,7 @@ pub fn apply<'t>(texts: &'t Texts, root: &mut DeTable<'t>, text: &str) -> Result
     let Some((key, value)) = entry.into_inner().into_iter().next() else { return Err(form()) };
     let span = key.span();
     let within = match path.as_slice() {
-        ["threads" | "stats" | "measures"] => root,
+        ["threads" | "stats" | "measures" | "run-id"] => root,
         ["include", ..] => {
             return Err(wrong("include is read before anything can be set: write it into the file".into()));
         }

@@ -48,9 +48,17 @@ pub fn check(ops: &[OpSettings], sinks: &[SinkSettings]) -> Result<(), Failure> 
         let what = format!("output {} is made of events, and no op makes any", sink.label());
         return Err(Failure::usage(what).fix("add one that does, as in --op motion"));
     }
-    for sink in sinks.iter().filter(|s| s.kind == super::SinkKind::Records) {
-        if !events {
-            uses(&format!("output {}", sink.label()), None, &found, moved)?;
+    for sink in sinks.iter().filter(|s| s.kind.takes_no_pictures()) {
+        let contents = sink.contents();
+        match events && contents.events() {
+            true => {}
+            false if contents == super::Content::Events => {
+                let what = format!("output {} is made of events, and no op makes any", sink.label());
+                return Err(Failure::usage(what).fix(
+                    "add one that does: motion, lines or zones, or a measure with a limit, as in --op sharpness:min=50",
+                ));
+            }
+            false => uses(&format!("output {}", sink.label()), None, &found, moved)?,
         }
     }
     Ok(())

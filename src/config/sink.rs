@@ -13,14 +13,35 @@ use crate::vision::event::Kind;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct SinkSettings {
-    /// `file`, `images`, `display`, `null`, `pipeline`, `records` or `clips`.
+    /// `file`, `images`, `display`, `null`, `pipeline`, `records`, `webhook`, `mqtt` or `clips`.
     #[serde(rename = "type")]
     pub kind: SinkKind,
     /// For `file`: the file; its extension chooses the container (mp4, mov, mkv, webm, avi, ts). For `images`: a pattern
     /// with one number, as in `out/%05d.png`. For `records`: the file; its extension chooses the form: jsonl (a line per
-    /// picture), csv (a line per detection), json (COCO), txt (MOTChallenge).
+    /// picture and per event), csv (a line per detection, or per event), db or sqlite (SQLite), json (COCO), txt (MOTChallenge);
+    /// `-` is standard output, in lines as jsonl.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
+    /// For `webhook`: where events are posted, as http://… or https://…. For `mqtt`: mqtt://HOST/TOPIC or mqtts://…, with
+    /// user:password@ and :port where needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// For `records`, `webhook` and `mqtt`: `all`, `frames` (what was seen in each picture that was looked at) or `events` (what
+    /// happened). Default: `all`; `frames` for csv; `events` for webhook and mqtt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// For `records` in a database: adds this run to those that are in it.
+    pub append: bool,
+    /// For `webhook`: headers of each request, as in `{ Authorization = "Bearer ${TOKEN}" }`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// For `webhook` and `mqtt`: the folder of the file in which events wait while the other side is away. Default: the working
+    /// directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spool: Option<PathBuf>,
+    /// For `webhook` and `mqtt`: how long the end of the run waits for what is not delivered yet, 0 to 60 seconds; the rest
+    /// stays in the spool for the next run.
+    pub wait: Time,
     /// For `pipeline`: what follows raw video, as for gst-launch-1.0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<String>,
@@ -85,6 +106,41 @@ pub enum SinkKind {
     Clips,
     /// What the ops saw and what happened, as a table.
     Records,
+    /// Each event posted to a URL.
+    Webhook,
+    /// Each event published to an MQTT broker.
+    Mqtt,
+}
+
+impl SinkKind {
+    /// True where only what was found and what happened counts.
+    pub fn takes_no_pictures(self) -> bool {
+        matches!(self, SinkKind::Records | SinkKind::Webhook | SinkKind::Mqtt)
+    }
+}
+
+/// What is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Content {
+    /// Both.
+    All,
+    /// What was seen in pictures.
+    Frames,
+    /// What happened.
+    Events,
+}
+
+impl Content {
+    /// True where results of pictures are in it.
+    pub fn frames(self) -> bool {
+        self != Content::Events
+    }
+
+    /// True where events are in it.
+    pub fn events(self) -> bool {
+        self != Content::Frames
+    }
 }
 
 /// What a full output does.
@@ -102,6 +158,12 @@ impl Default for SinkSettings {
         SinkSettings {
             kind: SinkKind::File,
             path: None,
+            url: None,
+            content: None,
+            append: false,
+            headers: BTreeMap::new(),
+            spool: None,
+            wait: Time(gstreamer::ClockTime::from_seconds(5)),
             pipeline: None,
             encoder: None,
             quality: None,
@@ -125,7 +187,7 @@ impl Default for SinkSettings {
 pub const IMAGE_EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"];
 
 /// Extensions of files that detections and events are written to.
-pub const RECORD_EXTENSIONS: [&str; 4] = ["jsonl", "csv", "json", "txt"];
+pub const RECORD_EXTENSIONS: [&str; 6] = ["jsonl", "csv", "db", "sqlite", "json", "txt"];
 
 impl SinkSettings {
     /// The output that a person means by `-o text`.
@@ -140,6 +202,17 @@ impl SinkSettings {
             "null" => of(SinkKind::Null),
             clips if clips.starts_with("clips:") => {
                 SinkSettings { path: Some(clips[6..].into()), ..of(SinkKind::Clips) }
+            }
+            "jsonl:-" => SinkSettings { path: Some("-".into()), ..of(SinkKind::Records) },
+            events if events.starts_with("events:") => {
+                let (path, content) = (Some(events[7..].into()), Some(Content::Events));
+                SinkSettings { path, content, ..of(SinkKind::Records) }
+            }
+            hook if hook.starts_with("webhook:") => {
+                SinkSettings { url: Some(hook[8..].to_owned()), ..of(SinkKind::Webhook) }
+            }
+            url if url.starts_with("mqtt://") || url.starts_with("mqtts://") => {
+                SinkSettings { url: Some(url.to_owned()), ..of(SinkKind::Mqtt) }
             }
             path => SinkSettings::from_path(path.strip_prefix("file:").unwrap_or(path).into()),
         }
@@ -194,15 +267,41 @@ impl SinkSettings {
                 Ok(())
             }
             SinkKind::Records => {
-                let path = self.path.clone().unwrap_or_default();
-                let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-                match RECORD_EXTENSIONS.contains(&extension.as_str()) {
-                    true => Ok(()),
-                    false => {
-                        let known = RECORD_EXTENSIONS.join(", ");
-                        wrong("path", format!("`{extension}` is no form of records: {known} are"))
-                    }
+                let extension = self.extension();
+                if !self.is_stdout() && !RECORD_EXTENSIONS.contains(&extension.as_str()) {
+                    let known = RECORD_EXTENSIONS.join(", ");
+                    return wrong("path", format!("`{extension}` is no form of records: {known} are"));
                 }
+                match (extension.as_str(), self.content) {
+                    ("csv", Some(Content::All)) => wrong(
+                        "content",
+                        "a CSV holds one table: content = \"frames\" (a line per detection) or \"events\"".into(),
+                    ),
+                    ("json" | "txt", Some(Content::All | Content::Events)) => {
+                        wrong("content", format!(".{extension} holds detections only; events go to jsonl, csv or db"))
+                    }
+                    (e, _) if self.append && !matches!(e, "db" | "sqlite") => {
+                        wrong("append", "append is for databases only: .db, .sqlite".into())
+                    }
+                    _ => Ok(()),
+                }
+            }
+            SinkKind::Webhook | SinkKind::Mqtt => {
+                let (schemes, example): (&[&str], _) = match self.kind {
+                    SinkKind::Mqtt => (&["mqtt", "mqtts"], "mqtt://broker.lan/cameras/gate"),
+                    _ => (&["http", "https"], "https://example.org/hook"),
+                };
+                let text = self.url.as_deref().unwrap_or_default();
+                let shown = crate::redact::redact(text);
+                let url = url::Url::parse(text).ok().filter(|u| schemes.contains(&u.scheme()) && u.has_host());
+                let Some(url) = url else {
+                    return wrong("url", format!("`{shown}` is no URL for this output: give one as in {example}"));
+                };
+                let topic = url.path().trim_start_matches('/');
+                if self.kind == SinkKind::Mqtt && (topic.is_empty() || topic.contains(['+', '#'])) {
+                    return wrong("url", format!("`{shown}` names no topic to publish to: give one as in {example}"));
+                }
+                Invalid::unless_in("wait", self.wait.0.nseconds() as f64 / 1e9, 0.0..=60.0)
             }
             _ if self.quality.is_some() && self.bitrate.is_some() => {
                 wrong("quality", "quality and bitrate exclude each other: give one of them".into())
@@ -222,6 +321,29 @@ impl SinkSettings {
         }
     }
 
+    /// Extension of the path in small letters.
+    pub fn extension(&self) -> String {
+        let extension = self.path.as_ref().and_then(|p| p.extension());
+        extension.map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+    }
+
+    /// True for lines that go to standard output.
+    pub fn is_stdout(&self) -> bool {
+        self.kind == SinkKind::Records && self.path.as_ref().is_some_and(|p| p.as_os_str() == "-")
+    }
+
+    /// What is written down.
+    pub fn contents(&self) -> Content {
+        self.content.unwrap_or(match self.kind {
+            SinkKind::Webhook | SinkKind::Mqtt => Content::Events,
+            _ if self.is_stdout() => Content::All,
+            _ => match self.extension().as_str() {
+                "csv" | "json" | "txt" => Content::Frames,
+                _ => Content::All,
+            },
+        })
+    }
+
     /// For clips: whether an event of this kind at this name makes one.
     pub fn wants(&self, kind: Kind, name: &str) -> bool {
         if self.events.is_empty() {
@@ -235,6 +357,8 @@ impl SinkSettings {
     /// How people call this output.
     pub fn label(&self) -> String {
         match self.kind {
+            _ if self.is_stdout() => "standard output".into(),
+            SinkKind::Webhook | SinkKind::Mqtt => crate::redact::redact(self.url.as_deref().unwrap_or_default()),
             SinkKind::File | SinkKind::Images | SinkKind::Records | SinkKind::Clips => {
                 self.path.as_ref().map(|p| p.display().to_string()).unwrap_or_default()
             }

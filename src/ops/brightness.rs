@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::spans::Limits;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Stream};
 use crate::frame::{Component, Frame, Spec};
+use crate::vision::event::Event;
 
 /// Measures brightness: the mean luma, 0 for black and 1 for white.
 ///
@@ -38,12 +39,20 @@ impl OpConfig for Brightness {
         Limits::check(self.min, self.max)
     }
 
+    fn makes_events(&self) -> bool {
+        self.min.or(self.max).is_some()
+    }
+
     fn stateful(&self) -> bool {
         self.min.or(self.max).is_some()
     }
 
     fn build(&self) -> Box<dyn Op> {
-        Box::new(Measuring { limits: Limits::new(self.min, self.max), gray: Mat::default(), range: (0.0, 255.0) })
+        Box::new(Measuring {
+            limits: Limits::new(Self::NAME, self.min, self.max),
+            gray: Mat::default(),
+            range: (0.0, 255.0),
+        })
     }
 }
 
@@ -86,6 +95,10 @@ impl Op for Measuring {
         }
         self.limits.saw(frame, value);
         Ok(())
+    }
+
+    fn last_events(&mut self) -> Vec<Event> {
+        self.limits.last_events()
     }
 
     fn report(&self) -> Option<serde_json::Value> {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::spans::Limits;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Stream};
 use crate::frame::{Frame, Spec};
+use crate::vision::event::Event;
 
 /// Estimates the noise of the luma as a standard deviation in 8-bit steps.
 ///
@@ -37,12 +38,20 @@ impl OpConfig for Noise {
         Limits::check(self.min, self.max)
     }
 
+    fn makes_events(&self) -> bool {
+        self.min.or(self.max).is_some()
+    }
+
     fn stateful(&self) -> bool {
         self.min.or(self.max).is_some()
     }
 
     fn build(&self) -> Box<dyn Op> {
-        Box::new(Estimating { limits: Limits::new(self.min, self.max), gray: Mat::default(), rough: Mat::default() })
+        Box::new(Estimating {
+            limits: Limits::new(Self::NAME, self.min, self.max),
+            gray: Mat::default(),
+            rough: Mat::default(),
+        })
     }
 }
 
@@ -80,6 +89,10 @@ impl Op for Estimating {
         frame.meta.measured("noise", value);
         self.limits.saw(frame, value);
         Ok(())
+    }
+
+    fn last_events(&mut self) -> Vec<Event> {
+        self.limits.last_events()
     }
 
     fn report(&self) -> Option<serde_json::Value> {

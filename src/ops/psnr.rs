@@ -9,6 +9,7 @@ use super::reference::{Pair, Part, Reference, Rows, Sync, check_reference, parts
 use super::spans::Limits;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Stream};
 use crate::frame::{Component, Frame, Spec};
+use crate::vision::event::Event;
 
 /// Measures the peak signal-to-noise ratio against a reference video, in dB.
 ///
@@ -44,6 +45,10 @@ impl OpConfig for Psnr {
         Reach::Never("the whole picture is compared with the reference's")
     }
 
+    fn makes_events(&self) -> bool {
+        self.min.is_some()
+    }
+
     fn stateful(&self) -> bool {
         true
     }
@@ -51,7 +56,7 @@ impl OpConfig for Psnr {
     fn build(&self) -> Box<dyn Op> {
         Box::new(Comparing {
             config: self.clone(),
-            limits: Limits::new(self.min, None),
+            limits: Limits::new(Self::NAME, self.min, None),
             reference: None,
             parts: Vec::new(),
             pair: Pair::default(),
@@ -138,6 +143,10 @@ impl Op for Comparing {
         self.frames += 1;
         self.limits.saw(frame, value);
         Ok(())
+    }
+
+    fn last_events(&mut self) -> Vec<Event> {
+        self.limits.last_events()
     }
 
     fn report(&self) -> Option<serde_json::Value> {

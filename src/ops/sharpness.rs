@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::spans::Limits;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Stream};
 use crate::frame::{Frame, Spec};
+use crate::vision::event::Event;
 
 /// Measures sharpness: the variance of the Laplacian of the luma.
 ///
@@ -37,12 +38,20 @@ impl OpConfig for Sharpness {
         Limits::check(self.min, self.max)
     }
 
+    fn makes_events(&self) -> bool {
+        self.min.or(self.max).is_some()
+    }
+
     fn stateful(&self) -> bool {
         self.min.or(self.max).is_some()
     }
 
     fn build(&self) -> Box<dyn Op> {
-        Box::new(Measuring { limits: Limits::new(self.min, self.max), gray: Mat::default(), edges: Mat::default() })
+        Box::new(Measuring {
+            limits: Limits::new(Self::NAME, self.min, self.max),
+            gray: Mat::default(),
+            edges: Mat::default(),
+        })
     }
 }
 
@@ -79,6 +88,10 @@ impl Op for Measuring {
         frame.meta.measured("sharpness", value);
         self.limits.saw(frame, value);
         Ok(())
+    }
+
+    fn last_events(&mut self) -> Vec<Event> {
+        self.limits.last_events()
     }
 
     fn report(&self) -> Option<serde_json::Value> {

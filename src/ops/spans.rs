@@ -1,10 +1,13 @@
 //! Spans of time in which something holds, and limits on a measured value.
 
+use std::sync::Arc;
+
 use gstreamer::ClockTime;
 use serde_json::{Value, json};
 
 use super::Invalid;
 use crate::frame::Frame;
+use crate::vision::event::{Event, Kind};
 
 /// Spans of the source's time, found frame by frame.
 #[derive(Debug, Default)]
@@ -57,18 +60,34 @@ impl Spans {
     }
 }
 
-/// Finds where a value leaves its limits.
+/// Finds where a value leaves its limits, and says so in events.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
+    /// What is measured.
+    name: Arc<str>,
     min: Option<f64>,
     max: Option<f64>,
     spans: Spans,
+    outside: Option<Excursion>,
+}
+
+/// A span outside of the limits that goes on.
+#[derive(Clone, Copy, Debug)]
+struct Excursion {
+    /// Source time and number of its first frame.
+    start: ClockTime,
+    /// The limit that was passed first.
+    limit: f64,
+    /// The value furthest beyond a limit.
+    worst: f64,
+    /// Source time, end and number of its newest frame.
+    newest: (ClockTime, ClockTime, u64),
 }
 
 impl Limits {
-    /// Limits as the user gave them.
-    pub fn new(min: Option<f64>, max: Option<f64>) -> Self {
-        Limits { min, max, spans: Spans::default() }
+    /// Limits of the measurement `name` as the user gave them.
+    pub fn new(name: &str, min: Option<f64>, max: Option<f64>) -> Self {
+        Limits { name: name.into(), min, max, ..Limits::default() }
     }
 
     /// For an op's `check`.
@@ -84,10 +103,48 @@ impl Limits {
         }
     }
 
-    /// Takes note of a frame's value.
-    pub fn saw(&mut self, frame: &Frame, value: f64) {
-        let outside = self.min.is_some_and(|m| value < m) || self.max.is_some_and(|m| value > m);
-        self.spans.saw(frame, outside);
+    /// Takes note of a frame's value. The frame gets an event where the value leaves its limits, and where it is back.
+    pub fn saw(&mut self, frame: &mut Frame, value: f64) {
+        // How far beyond, and beyond which limit.
+        let low = self.min.filter(|m| value < *m).map(|m| (m - value, m));
+        let beyond = low.or(self.max.filter(|m| value > *m).map(|m| (value - m, m)));
+        self.spans.saw(frame, beyond.is_some());
+        let end = frame.position + frame.duration.unwrap_or(ClockTime::ZERO);
+        let newest = (frame.position, end, frame.index);
+        match (beyond, &mut self.outside) {
+            (Some((_, limit)), None) => {
+                self.outside = Some(Excursion { start: frame.position, limit, worst: value, newest });
+                let event = Event::new(Kind::LimitPassed, &self.name, frame.index, frame.position.nseconds());
+                frame.meta.events.push(event.number("value", value).number("limit", limit));
+            }
+            (Some((by, _)), Some(now)) => {
+                if by > (now.worst - now.limit).abs() {
+                    now.worst = value;
+                }
+                now.newest = newest;
+            }
+            (None, Some(_)) => {
+                let (at, index) = (frame.position, frame.index);
+                frame.meta.events.extend(self.kept(at, index).map(|e| e.number("value", value)));
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// What is said of a span that ends at `at`.
+    fn kept(&mut self, at: ClockTime, index: u64) -> Option<Event> {
+        let Excursion { start, limit, worst, .. } = self.outside.take()?;
+        let seconds = |t: ClockTime| t.nseconds() as f64 / 1e9;
+        let event = Event::new(Kind::LimitKept, &self.name, index, at.nseconds());
+        let event = event.number("start", seconds(start)).number("seconds", seconds(at.saturating_sub(start)));
+        Some(event.number("limit", limit).number("worst", worst))
+    }
+
+    /// What is still outside when the stream ends: the span ends with it.
+    pub fn last_events(&mut self) -> Vec<Event> {
+        let Some(Excursion { newest: (position, end, index), .. }) = self.outside else { return Vec::new() };
+        let ended = self.kept(end, index).map(|e| Event { position: position.nseconds(), ..e.text("ended", "stream") });
+        ended.into_iter().collect()
     }
 
     /// The spans outside of the limits, where there are any limits.

@@ -10,6 +10,7 @@ use super::reference::{Pair, Part, Reference, Rows, Sync, check_reference, parts
 use super::spans::Limits;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Stream};
 use crate::frame::{Component, Frame, Spec};
+use crate::vision::event::Event;
 
 /// Measures the structural similarity to a reference video: 1 for equal pictures.
 ///
@@ -46,6 +47,10 @@ impl OpConfig for Ssim {
         Reach::Never("the whole picture is compared with the reference's")
     }
 
+    fn makes_events(&self) -> bool {
+        self.min.is_some()
+    }
+
     fn stateful(&self) -> bool {
         true
     }
@@ -53,7 +58,7 @@ impl OpConfig for Ssim {
     fn build(&self) -> Box<dyn Op> {
         Box::new(Comparing {
             config: self.clone(),
-            limits: Limits::new(self.min, None),
+            limits: Limits::new(Self::NAME, self.min, None),
             reference: None,
             parts: Vec::new(),
             pair: Pair::default(),
@@ -219,6 +224,10 @@ impl Op for Comparing {
         }
         (self.reference, self.parts) = (Some(reference), parts);
         Ok(())
+    }
+
+    fn last_events(&mut self) -> Vec<Event> {
+        self.limits.last_events()
     }
 
     fn report(&self) -> Option<serde_json::Value> {

@@ -65,6 +65,9 @@ struct Station {
     copies: Pool,
     window: Option<Window>,
     values: Vec<f64>,
+    /// Events of frames that a [`Mode::Time`] op has taken: they ride on with the next frame that it gives, each once, also
+    /// where it drops or repeats theirs.
+    events: Vec<Event>,
 }
 
 /// The part of the picture that an op with a region works on.
@@ -124,6 +127,7 @@ impl Link {
             inner: (inside, made),
             window,
             values,
+            events: Vec::new(),
         };
         let work = Work::Op(Box::new(station));
         Ok(Link { name: settings.name, stateful, work, output, time: Duration::ZERO, copies: 0 })
@@ -164,7 +168,12 @@ impl Link {
     /// What the op still holds after the last frame goes to `out`.
     pub fn finish(&mut self, out: &mut Vec<Frame>) -> Result<(), OpError> {
         match &mut self.work {
-            Work::Op(station) => station.op.finish(out),
+            Work::Op(station) => {
+                let from = out.len();
+                station.op.finish(out)?;
+                station.ride_on(out, from);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -172,7 +181,11 @@ impl Link {
     /// What is to be said after the last frame.
     pub fn last_events(&mut self) -> Vec<Event> {
         match &mut self.work {
-            Work::Op(station) => station.op.last_events(),
+            Work::Op(station) => {
+                let mut events = std::mem::take(&mut station.events);
+                events.append(&mut station.op.last_events());
+                events
+            }
             _ => Vec::new(),
         }
     }
@@ -224,13 +237,19 @@ impl Station {
     fn run(&mut self, mut frame: Frame, out: &mut Vec<Frame>, copies: &mut u64) -> Result<(), OpError> {
         if self.settings.common.when.as_ref().is_some_and(|w| !w.holds(frame.index, frame.position)) {
             // What the op still holds comes before a frame that is none of its business.
+            let from = out.len();
             self.op.flush(out)?;
             out.push(frame);
+            self.ride_on(out, from);
             return Ok(());
         }
         self.animate(&frame)?;
         if self.mode == Mode::Time {
-            return self.op.retime(frame, out);
+            let from = out.len();
+            self.events.append(&mut frame.meta.events);
+            self.op.retime(frame, out)?;
+            self.ride_on(out, from);
+            return Ok(());
         }
         if self.window.is_some() {
             let mut cut = self.cut(&frame)?;
@@ -249,6 +268,14 @@ impl Station {
         }
         out.push(self.work(frame, copies)?);
         Ok(())
+    }
+
+    /// Hands the events that wait to the first frame of `out` from `from` on, where there is one.
+    fn ride_on(&mut self, out: &mut [Frame], from: usize) {
+        if let (Some(frame), false) = (out.get_mut(from), self.events.is_empty()) {
+            self.events.append(&mut frame.meta.events);
+            frame.meta.events = std::mem::take(&mut self.events);
+        }
     }
 
     fn work(&mut self, mut frame: Frame, _: &mut u64) -> Result<Frame, OpError> {

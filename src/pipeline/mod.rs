@@ -28,6 +28,7 @@ use gstreamer_video::VideoFormat;
 
 use crate::config::{Settings, SinkKind};
 use crate::control::Control;
+use crate::events::Run;
 use crate::failure::{Class, Failure};
 use crate::frame::{Frame, Layout};
 use crate::ops::Stream;
@@ -45,6 +46,8 @@ use watch::{Reread, Watch};
 const DEPTH: usize = 3;
 /// Bytes of frames there for live sources, so that a hiccup costs no frame.
 const LIVE_BYTES: u64 = 64 << 20;
+/// Results of frames that may wait for an output that takes no pictures.
+const LINES: usize = 1024;
 /// Bytes of frames that a recording of a live source may have waiting.
 const BACKLOG: u64 = 256 << 20;
 /// After a request to stop, work must show some progress at least this often.
@@ -134,6 +137,7 @@ fn start(
     let counters = Arc::new(Counters::default());
     let (complete, first) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let (mut outlets, mut writers, mut tap) = (Vec::new(), Vec::new(), 0);
+    let run = Arc::new(Run::new(settings.run_id.as_deref(), facts.live));
     let anonymous = settings.ops.iter().any(|o| o.config.redacts());
     let last = Arc::new(sink::LastEvents::new());
     for s in &settings.sinks {
@@ -142,17 +146,20 @@ fn start(
             _ => None,
         };
         let spec = chain.output();
-        let site = Site { facts: &facts, spec, audio: &opened.audio, tap, zero, anonymous, file };
+        let site = Site { facts: &facts, spec, audio: &opened.audio, tap, zero, anonymous, file, run: &run };
         let sink = sink::open(s, &site)?;
         tap += usize::from(sink::takes_audio(s));
         let overflow = sink::writer::Overflow::of(s.policy, facts.live, !matches!(s.kind, SinkKind::Display));
         let picture = chain.output().layout.visible_bytes(&chain.output().info).max(1);
-        let depth = if facts.live && overflow == sink::writer::Overflow::DropNewest {
+        let depth = if s.kind.takes_no_pictures() {
+            LINES
+        } else if facts.live && overflow == sink::writer::Overflow::DropNewest {
             ((BACKLOG / picture) as usize).clamp(8, 1024)
         } else {
             DEPTH
         };
-        let (outlet, frames, dropped) = sink::writer::Outlet::new(depth, overflow, s.label());
+        let (outlet, frames, dropped) =
+            sink::writer::Outlet::new(depth, overflow, s.label(), !s.kind.takes_no_pictures());
         let alive = Arc::new(AtomicBool::new(true));
         outlets.push((outlet, alive.clone()));
         let (name, counters, complete) = (s.label(), counters.clone(), complete.clone());
@@ -195,7 +202,7 @@ fn start(
         None => (crossbeam_channel::never(), None),
     };
     let intake = Intake { frames: from_reader, edits, edit: None };
-    let ops = spawn("ops", move || process(chain, measures, intake, outlets, &c, &k, &alive, &last))?;
+    let ops = spawn("ops", move || process(chain, measures, intake, outlets, &c, &k, &alive, &last, run))?;
     Ok(Running { report, counters, started, first, reader, ops, writers, _watch: watch })
 }
 

@@ -14,6 +14,7 @@ use super::sightings::{self, Sightings};
 use super::stages;
 use super::stats::Counters;
 use crate::control::Control;
+use crate::events::{Numbering, Run};
 use crate::failure::Failure;
 use crate::frame::Frame;
 use crate::sink::writer::Outlet;
@@ -73,14 +74,17 @@ pub fn process(
     control: &Control,
     alive: &AtomicBool,
     last: &LastEvents,
+    run: Arc<Run>,
 ) -> (Processed, Result<(), Failure>) {
     let (mut edits, mut seen) = (0, BTreeMap::new());
+    let mut numbering = Numbering::new(run);
     let mut deliver = |mut frame: Frame| {
         measures.add(&frame);
         let arrived = frame.arrived;
         Counters::bump(&counters.processed);
         counters.position.store(frame.pts.nseconds(), Ordering::Relaxed);
-        let meta = std::mem::take(&mut frame.meta);
+        let mut meta = std::mem::take(&mut frame.meta);
+        numbering.picture(&mut meta.events, frame.position.nseconds(), arrived);
         sightings::add(&mut seen, &meta);
         let any = !meta.looked.is_empty() || !meta.detections.is_empty() || !meta.events.is_empty();
         let meta = any.then(|| Arc::new(meta));
@@ -107,7 +111,9 @@ pub fn process(
             Err(e) => break Err(e),
         }
     };
-    let _ = last.set(chain.last_events());
+    let mut ended = chain.last_events();
+    numbering.number(&mut ended);
+    let _ = last.set(ended);
     alive.store(false, Ordering::SeqCst);
     if result.is_err() || outlets.is_empty() {
         control.stop();

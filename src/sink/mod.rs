@@ -65,6 +65,11 @@ pub trait Sink: Send {
     /// Takes a picture; waits while the output is busy.
     fn write(&mut self, picture: &Delivery) -> Result<(), Failure>;
 
+    /// Called now and then while no picture comes: what was written so far can reach its place.
+    fn idle(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Takes what happened at the end of the stream, behind the last picture and before [`Sink::finish`].
     fn last_events(&mut self, _events: &[Event]) -> Result<(), Failure> {
         Ok(())
@@ -111,6 +116,8 @@ pub struct Site<'a> {
     pub anonymous: bool,
     /// The input, where it is a file.
     pub file: Option<&'a std::path::Path>,
+    /// The run, as its events name it.
+    pub run: &'a Arc<crate::events::Run>,
 }
 
 /// Makes the sink that `settings` ask for.
@@ -119,7 +126,7 @@ pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Box<dyn Sink>, F
         SinkKind::Null => Box::new(Null),
         SinkKind::Clips => Box::new(clips::ClipSink::open(settings, site)?),
         SinkKind::File => Box::new(file::FileSink::open(settings, site)?),
-        SinkKind::Records => Box::new(records::RecordSink::open(settings, site)?),
+        SinkKind::Records | SinkKind::Webhook | SinkKind::Mqtt => records::open(settings, site)?,
         SinkKind::Images => Box::new(images::ImageSink::open(settings, site)?),
         SinkKind::Display => Box::new(display::open(settings, site)?),
         SinkKind::Pipeline => Box::new(user::open(settings, site)?),

@@ -88,6 +88,13 @@ pub fn preflight(sinks: &[SinkSettings], input: &Input) -> Result<(), Failure> {
         let Some(path) = sink.path.as_deref() else {
             continue;
         };
+        if sink.is_stdout() {
+            if seen.contains(&path.to_owned()) {
+                return Err(Failure::output("two outputs go to standard output"));
+            }
+            seen.push(path.to_owned());
+            continue;
+        }
         let shown = path.display();
         let cannot = |why: &dyn std::fmt::Display| Failure::output(format!("cannot write {shown}: {why}"));
         if path.is_dir() {
@@ -119,7 +126,7 @@ pub fn preflight(sinks: &[SinkSettings], input: &Input) -> Result<(), Failure> {
             SinkKind::Images => first_picture(path),
             _ => path.to_owned(),
         };
-        if first.exists() && !sink.overwrite {
+        if first.exists() && !sink.overwrite && !sink.append {
             return Err(cannot(&"the file exists").fix("--overwrite replaces it"));
         }
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());

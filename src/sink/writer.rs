@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use hdrhistogram::Histogram;
 
 use super::{Delivery, End, LastEvents, Sink};
 use crate::config::Policy;
 use crate::failure::{Class, Failure};
 use crate::pipeline::stats::{Counters, Latency, SinkStats};
+
+/// Without a picture for so long, a sink is told.
+const IDLE: Duration = Duration::from_millis(500);
 
 /// The processing thread's end of a sink.
 pub struct Outlet {
@@ -20,6 +23,8 @@ pub struct Outlet {
     policy: Overflow,
     dropped: Arc<AtomicU64>,
     name: String,
+    /// False where only what was found matters: then no picture waits.
+    pictures: bool,
 }
 
 /// What happens when the channel to a sink is full.
@@ -47,21 +52,33 @@ impl Overflow {
 
 impl Outlet {
     /// A channel of `depth` frames; answers with the writer's end too.
-    pub fn new(depth: usize, policy: Overflow, name: String) -> (Self, Receiver<Delivery>, Arc<AtomicU64>) {
+    pub fn new(
+        depth: usize,
+        policy: Overflow,
+        name: String,
+        pictures: bool,
+    ) -> (Self, Receiver<Delivery>, Arc<AtomicU64>) {
         let (sender, receiver) = crossbeam_channel::bounded(depth);
         let dropped = Arc::new(AtomicU64::new(0));
-        (Outlet { sender, oldest: receiver.clone(), policy, dropped: dropped.clone(), name }, receiver, dropped)
+        (
+            Outlet { sender, oldest: receiver.clone(), policy, dropped: dropped.clone(), name, pictures },
+            receiver,
+            dropped,
+        )
     }
 
     /// Hands a frame to the sink; false when the sink is gone. `alive` tells whether its writer still runs: the outlet
     /// holds a receiver itself, so the channel never looks closed.
     pub fn send(&self, mut delivery: Delivery, alive: &AtomicBool) -> bool {
+        if !self.pictures {
+            delivery.buffer = gstreamer::Buffer::new();
+        }
         loop {
             if !alive.load(Ordering::SeqCst) {
                 return false;
             }
             let full = match self.policy {
-                Overflow::Wait => match self.sender.send_timeout(delivery, std::time::Duration::from_millis(100)) {
+                Overflow::Wait => match self.sender.send_timeout(delivery, Duration::from_millis(100)) {
                     Ok(()) => return true,
                     Err(e) => {
                         delivery = e.into_inner();
@@ -107,7 +124,18 @@ pub fn serve(
     let mut latency = Histogram::<u64>::new_with_bounds(1, 3_600_000_000, 3).ok();
     let mut count = 0u64;
     let mut failure = None;
-    for picture in frames {
+    loop {
+        let picture = match frames.recv_timeout(IDLE) {
+            Ok(picture) => picture,
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => match sink.idle() {
+                Ok(()) => continue,
+                Err(e) => {
+                    failure = Some(e);
+                    break;
+                }
+            },
+        };
         if let Err(e) = sink.write(&picture) {
             failure = Some(e);
             break;

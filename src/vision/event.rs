@@ -3,38 +3,53 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::Rect;
 
 /// What happened. The names (`line.crossed`) are those of the event schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Kind {
     /// An object was confirmed.
+    #[serde(rename = "track.started")]
     TrackStarted,
     /// An object was last seen some time ago.
+    #[serde(rename = "track.ended")]
     TrackEnded,
     /// An object crossed a line; `direction` is `in` or `out`.
+    #[serde(rename = "line.crossed")]
     LineCrossed,
     /// An object came into a zone.
+    #[serde(rename = "zone.entered")]
     ZoneEntered,
     /// An object left a zone; `seconds` is how long it was in there.
+    #[serde(rename = "zone.left")]
     ZoneLeft,
     /// An object has been in a zone for as long as was asked for.
+    #[serde(rename = "zone.dwelt")]
     ZoneDwelt,
     /// A zone has become fuller than was asked for; `count` objects are in it.
+    #[serde(rename = "crowding.started")]
     CrowdingStarted,
     /// It is no longer.
+    #[serde(rename = "crowding.ended")]
     CrowdingEnded,
     /// Something began to move.
+    #[serde(rename = "motion.started")]
     MotionStarted,
     /// It stopped; `start`, `peak` and the box of all of it are known.
+    #[serde(rename = "motion.ended")]
     MotionEnded,
     /// A new scene begins here.
+    #[serde(rename = "cut")]
     Cut,
     /// A measurement left its bounds.
+    #[serde(rename = "limit.passed")]
     LimitPassed,
     /// It is back within.
+    #[serde(rename = "limit.kept")]
     LimitKept,
 }
 
@@ -99,12 +114,18 @@ pub struct Event {
     pub track: Option<u32>,
     /// What the object is.
     pub label: Option<Arc<str>>,
+    /// Number of its class in the detector's own list.
+    pub class: Option<u32>,
     /// How sure its detector was, 0–1.
     pub score: Option<f32>,
     /// Where, in pixels.
     pub rect: Option<Rect>,
     /// What else is known, by name: `direction`, `seconds`, `count`, `peak`, `speed`.
     pub values: SmallVec<[(Cow<'static, str>, Value); 2]>,
+    /// Place among all events of the run, from 1; 0 until the processing thread has numbered it.
+    pub seq: u64,
+    /// When it happened in the world, in nanoseconds since 1970, where the source is live. Known once it is numbered.
+    pub wall: Option<i64>,
 }
 
 impl Event {
@@ -118,9 +139,12 @@ impl Event {
             frame,
             track: None,
             label: None,
+            class: None,
             score: None,
             rect: None,
             values: SmallVec::new(),
+            seq: 0,
+            wall: None,
         }
     }
 
@@ -140,8 +164,21 @@ impl Event {
     pub fn about(mut self, d: &super::Detection) -> Self {
         self.track = d.track;
         self.label = Some(d.label.clone());
+        self.class = Some(d.class);
         self.score = Some(d.score);
         self.rect = Some(d.rect);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kind;
+
+    #[test]
+    fn the_schema_calls_kinds_by_their_names() {
+        for kind in Kind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
     }
 }

@@ -37,7 +37,7 @@ fn run(folder: &Path, truth: &Path, ops: &[&str], more: &str) -> Output {
     for op in ops {
         run = run.arg("--op").arg(op);
     }
-    run.words(&format!("--frames {FRAMES} --size 640x360 --fps 25 {more}")).within(folder).ok()
+    run.words(&format!("--frames {FRAMES} --size 640x360 --fps 25 --run-id r {more}")).within(folder).ok()
 }
 
 /// The reports of the ops called `name`.

@@ -51,7 +51,7 @@ fn every_form_of_output_says_the_same() {
     let dir = temp();
     let [video, truth] = scene(dir.path());
     let out = |name: &str| dir.path().join(name);
-    let run = fw!["run", &video, "--op", boxes_of(&truth)]
+    let run = fw!["run", &video, "--op", boxes_of(&truth), "--run-id", "r"]
         .arg("-o")
         .arg(out("d.jsonl"))
         .arg("-o")
@@ -105,7 +105,7 @@ fn every_form_of_output_says_the_same() {
 
     // What was written can be read again, and says the same once more.
     let again = format!("detect:model=boxes:{},name=things", out("d.jsonl").display());
-    fw!["run", &video, "--op", again, "-o", out("again.jsonl")].ok();
+    fw!["run", &video, "--op", again, "--run-id", "r", "-o", out("again.jsonl")].ok();
     assert_eq!(lines(&out("again.jsonl")), json);
 }
 
@@ -244,7 +244,7 @@ fn the_same_is_found_with_any_number_of_workers() {
     let made = |threads: &str| {
         let (found, drawn) = (dir.path().join(format!("{threads}.jsonl")), dir.path().join(format!("{threads}.mkv")));
         fw!["run", &video, "--op", boxes_of(&truth), "--op", "draw:trace=1", "--threads", threads, "--encoder", "ffv1"]
-            .arg("-o")
+            .words("--run-id r -o")
             .arg(&found)
             .arg("-o")
             .arg(&drawn)

@@ -166,7 +166,8 @@ fn a_run_follows_and_fills_the_gaps() {
     let report = run.stats["ops"].as_array().and_then(|ops| ops.iter().find(|o| o["name"] == "track")).expect("track");
     assert_eq!(report["report"]["tracks"], 1, "{report}");
     let text = std::fs::read_to_string(&out).expect("detections");
-    let frames: Vec<Value> = text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
+    let all = text.lines().filter_map(|l| serde_json::from_str(l).ok());
+    let frames: Vec<Value> = all.filter(|l: &Value| l["type"] == "frame").collect();
     for frame in frames.iter().filter(|f| f["frame"].as_u64().is_some_and(|n| n >= 12)) {
         let n = frame["frame"].as_u64().expect("a number");
         let found = frame["detections"].as_array().expect("detections");

@@ -54,6 +54,7 @@ pub struct ClipSink {
     to_copy: Vec<Span>,
     copy_from: Option<PathBuf>,
     seen: bool,
+    run: Arc<crate::events::Run>,
 }
 
 /// One audio track.
@@ -112,6 +113,7 @@ impl ClipSink {
             to_copy: Vec::new(),
             copy_from,
             seen: false,
+            run: site.run.clone(),
         })
     }
 
@@ -180,8 +182,8 @@ impl ClipSink {
             tracks.push(lane.track.with_tap(Some(from)));
         }
         let zero = self.zero + picture.pts;
-        let Self { facts, spec, anonymous, .. } = &*self;
-        let site = Site { facts, spec, audio: &tracks, tap: 0, zero, anonymous: *anonymous, file: None };
+        let Self { facts, spec, anonymous, run, .. } = &*self;
+        let site = Site { facts, spec, audio: &tracks, tap: 0, zero, anonymous: *anonymous, file: None, run };
         let file = FileSink::open(&settings, &site)?;
         log::info!("clip {}", path.display());
         self.clip = Some(Clip { span, file, path, first: picture.pts });

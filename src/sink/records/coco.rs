@@ -32,8 +32,8 @@ impl Form for Coco {
         self.images.push(json!({
             "id": image,
             "file_name": format!("{}#{}", self.stream, p.index),
-            "width": p.size.0,
-            "height": p.size.1,
+            "width": p.size().0,
+            "height": p.size().1,
             "seconds": p.seconds(),
         }));
         for d in &p.meta.detections {

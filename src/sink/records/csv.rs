@@ -1,9 +1,12 @@
-//! CSV: one line for each detection.
+//! CSV: one line for each detection, or one for each event.
 
 use std::io::{self, Write};
 
 use super::{Form, Seen, round};
+use crate::events::schema::EventLine;
+use crate::term::csv_field as quoted;
 
+/// Detections.
 pub(super) struct Csv;
 
 impl Form for Csv {
@@ -36,20 +39,42 @@ impl Form for Csv {
     }
 }
 
-/// A field as RFC 4180 wants it.
-fn quoted(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.contains(['"', ',', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\"")).into()
-    } else {
-        text.into()
-    }
-}
+/// Events.
+pub(super) struct CsvEvents;
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn fields_with_commas_and_quotes() {
-        assert_eq!(super::quoted("plain"), "plain");
-        assert_eq!(super::quoted("a,\"b\"\n"), "\"a,\"\"b\"\"\n\"");
+impl Form for CsvEvents {
+    fn begin(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "id,kind,name,frame,seconds,wall,track,label,class,score,x,y,w,h,values")
+    }
+
+    fn picture(&mut self, _: &mut dyn Write, _: &Seen<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn event(&mut self, out: &mut dyn Write, e: &EventLine<'_>) -> io::Result<()> {
+        fn or_empty(v: Option<impl ToString>) -> String {
+            v.map(|v| v.to_string()).unwrap_or_default()
+        }
+        let values = if e.values.is_empty() { String::new() } else { serde_json::to_string(&e.values)? };
+        let side = |i: usize| or_empty(e.rect.map(|r| r[i]));
+        writeln!(
+            out,
+            "{},{},{},{},{:.6},{},{},{},{},{},{},{},{},{},{}",
+            e.id,
+            e.kind.name(),
+            quoted(&e.name),
+            e.frame,
+            e.seconds,
+            e.wall.as_deref().unwrap_or_default(),
+            or_empty(e.track),
+            quoted(e.label.as_deref().unwrap_or_default()),
+            or_empty(e.class),
+            or_empty(e.score),
+            side(0),
+            side(1),
+            side(2),
+            side(3),
+            quoted(&values)
+        )
     }
 }

@@ -17,6 +17,13 @@ pub(super) struct Boxes {
     labels: Vec<Arc<str>>,
 }
 
+/// What a line of an earlier run is about.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "type", default)]
+    kind: String,
+}
+
 #[derive(Deserialize)]
 struct Line {
     frame: u64,
@@ -54,6 +61,9 @@ impl Boxes {
             let line = line.map_err(|e| failed(format!("line {}: {e}", n + 1)))?;
             let text = line.trim();
             if text.is_empty() {
+                continue;
+            }
+            if text.starts_with('{') && serde_json::from_str::<Head>(text).is_ok_and(|h| h.kind == "event") {
                 continue;
             }
             let (frame, found) = match text.starts_with('{') {

@@ -6,13 +6,13 @@
 mod rgb;
 mod sample;
 
-use gstreamer_video::{VideoChromaSite, VideoInfo};
+use gstreamer_video::VideoChromaSite;
 
 use rgb::ToRgb;
 use sample::{Axis, Grid, Line};
 
 use super::manifest::{ChannelOrder, Fit, Input, TensorLayout};
-use crate::frame::{Component, Frame, FrameError, Layout};
+use crate::frame::{Component, Frame, FrameError, Layout, Spec};
 use crate::vision::{Point, Rect};
 
 /// Where an area of the picture lies in the tensor.
@@ -88,10 +88,10 @@ impl Preparer {
         tensor: &mut [f32],
     ) -> Result<(), FrameError> {
         let spec = frame.spec();
-        let (info, layout) = (&spec.info, &spec.layout);
+        let layout = &spec.layout;
         let planes = frame.planes()?;
         let sources = Sources::of(layout)?;
-        let grids: Vec<Grid> = sources.planes().map(|i| grid(i, info, layout, place)).collect();
+        let grids: Vec<Grid> = sources.planes().map(|i| grid(i, spec, place)).collect();
         self.lines.resize_with(grids.len(), Line::default);
         let affine = Affine::new(input);
         let [w, h] = place.size.map(|v| v as usize);
@@ -141,11 +141,11 @@ impl Preparer {
 }
 
 /// Where the samples of plane `i` come from.
-fn grid(i: usize, info: &VideoInfo, layout: &Layout, place: &Placement) -> Grid {
-    let (plane, area) = (&layout.planes[i], place.area);
+fn grid(i: usize, spec: &Spec, place: &Placement) -> Grid {
+    let (info, plane, area) = (&spec.info, &spec.layout.planes[i], place.area);
     let [cols, rows] = place.inner.map(|v| v as usize);
-    let left = plane.w_sub > 0 && is_left(info);
-    let top = plane.h_sub > 0 && info.chroma_site().contains(VideoChromaSite::V_COSITED);
+    let left = plane.w_sub > 0 && site(spec).contains(VideoChromaSite::H_COSITED);
+    let top = plane.h_sub > 0 && site(spec).contains(VideoChromaSite::V_COSITED);
     Grid {
         plane: i,
         across: Axis::new(area.x, area.w, cols, (plane.w_sub, plane.cols(info.width()), left)),
@@ -165,10 +165,12 @@ pub(super) fn snapped(area: Rect, frame: &Frame) -> Rect {
     Rect::new(x, y, w, h)
 }
 
-/// True where chroma samples lie on every second luma sample instead of between two (MPEG-2, H.264 by default).
-fn is_left(info: &VideoInfo) -> bool {
-    let site = info.chroma_site();
-    site.contains(VideoChromaSite::H_COSITED) || (site.is_empty() && info.is_yuv())
+/// Where chroma samples lie. `VideoInfo` forgets it where the colour is not described in full; the caps do not. Unknown is
+/// as MPEG-2 and H.264 have it by default: on every second luma sample of a row.
+fn site(spec: &Spec) -> VideoChromaSite {
+    let said = spec.caps.as_ref().and_then(|caps| caps.structure(0)?.get::<String>("chroma-site").ok());
+    let site = said.and_then(|s| s.parse().ok()).unwrap_or_else(|| spec.info.chroma_site());
+    if site.is_empty() { VideoChromaSite::MPEG2 } else { site }
 }
 
 /// Where a channel's samples are.

@@ -1,0 +1,115 @@
+"""scripts/bench events: rows a second into SQLite beside the same run without, and what a dead webhook costs the video."""
+
+import json
+import os
+import socket
+import sqlite3
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+# So many measures with a limit on a picture that blinks: each says something with each picture.
+MEASURES = 32
+BLINK = "pipeline:videotestsrc pattern=blink num-buffers={n} ! video/x-raw,format=I420,width={w},height={h},framerate=25/1"
+
+
+def seconds(command):
+    """Wall and processor seconds of a run, which must succeed."""
+    began = time.perf_counter()
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    # Little is said with -q: it fits into the pipe.
+    _, status, usage = os.wait4(child.pid, 0)
+    wall = time.perf_counter() - began
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise RuntimeError(f"{' '.join(command)}\n{child.stderr.read().decode(errors='replace')}")
+    child.stderr.close()
+    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime}
+
+
+def in_turn(commands, runs):
+    """Each command by name, `runs` times in turn after an untimed round; lists of results by name."""
+    results = {name: [] for name in commands}
+    for n in range(runs + 1):
+        for name, command in commands.items():
+            found = seconds(command)
+            if n > 0:
+                results[name].append(found)
+    return results
+
+
+def median(results, what="wall"):
+    return statistics.median(r[what] for r in results)
+
+
+def run(args, framewright, out, about):
+    runs = args.runs or 5
+    frames = 1000 if args.quick else 4000
+    work = Path(tempfile.mkdtemp(prefix="events-", dir=out))
+    base = [str(framewright), "run", "-q", "--overwrite"]
+    rows = []
+    results = {}
+
+    # Many events.
+    blink = BLINK.format(n=frames, w=160, h=120)
+    ops = [a for _ in range(MEASURES) for a in ("--op", "brightness:max=0.5")]
+    db = work / "events.db"
+    plain = [*base, blink, *ops, "-o", "null"]
+    found = in_turn({"without": plain, "sqlite": [*plain, "-o", str(db)]}, runs)
+    results["events"] = found
+    count = sqlite3.connect(db).execute("SELECT count(*) FROM events").fetchone()[0]
+    ratio = median(found["sqlite"]) / median(found["without"])
+    rows.append(["events into SQLite", f"{count} events, {frames} pictures of 160×120, {MEASURES} measures",
+                 f"{count / median(found['sqlite']):,.0f} events/s", "≥ 20,000", f"{ratio:.3f}"])
+
+    # Many detections on pictures of a usual size.
+    each, n = 300, frames // 4
+    boxes = work / "boxes.txt"
+    with open(boxes, "w") as text:
+        for f in range(1, n + 1):
+            for k in range(each):
+                text.write(f"{f},{k + 1},{k * 4},{k % 7 * 90},40,80,0.9,1\n")
+    big = BLINK.format(n=n, w=1280, h=720)
+    plain = [*base, big, "--op", f"detect:model=boxes:{boxes}", "-o", "null"]
+    db = work / "rows.db"
+    found = in_turn({"without": plain, "sqlite": [*plain, "-o", str(db)], "jsonl": [*plain, "-o", str(work / "r.jsonl")]}, runs)
+    results["detections"] = found
+    count = sqlite3.connect(db).execute("SELECT (SELECT count(*) FROM detections) + (SELECT count(*) FROM frames)").fetchone()[0]
+    for name, title in (("sqlite", "detections into SQLite"), ("jsonl", "detections into JSON Lines")):
+        rows.append([title, f"{count} rows, {n} pictures of 1280×720, {each} boxes on each",
+                     f"{count / median(found[name]):,.0f} rows/s", "", f"{median(found[name]) / median(found['without']):.3f}"])
+
+    # A dead webhook: one that refuses, one that takes connections and never answers.
+    silent = socket.create_server(("127.0.0.1", 0))
+    gone = socket.create_server(("127.0.0.1", 0))
+    ports = {"refuses": gone.getsockname()[1], "never answers": silent.getsockname()[1]}
+    gone.close()
+    big = BLINK.format(n=frames, w=1280, h=720)
+    plain = [*base, big, "--op", "brightness:max=0.5", "-o", "null"]
+    # Without waiting at the end: what the video costs is asked.
+    dead = {name: [*plain, "-o", f"webhook:http://127.0.0.1:{port}/", "--set", "sink.1.wait=0s", "--set", f"sink.1.spool={work}"]
+            for name, port in ports.items()}
+    found = in_turn({"without": plain, **dead}, runs)
+    silent.close()
+    results["webhook"] = found
+    for name in dead:
+        cpu = median(found[name], "cpu") / median(found["without"], "cpu")
+        rows.append([f"a webhook that {name}", f"an event with each of {frames} pictures of 1280×720",
+                     f"{frames / median(found[name]):,.0f} pictures/s (CPU ratio {cpu:.3f})", "ratio ≤ 1.01",
+                     f"{median(found[name]) / median(found['without']):.3f}"])
+    for left in work.iterdir():
+        left.unlink()
+    work.rmdir()
+
+    lines = [f"# Events, {time.strftime('%Y-%m-%d %H:%M')}", ""]
+    lines += [f"- {k}: {v}" for k, v in about.items() if v and k in ("cpu", "cores", "system", "framewright", "load at start")]
+    lines += ["", f"Medians of {runs} rounds, commands in turn. Ratio = wall time with the output / without it (`-o null`).", ""]
+    lines += ["| what | of what | reached | target | ratio |", "| --- | --- | ---: | ---: | ---: |"]
+    lines += ["| " + " | ".join(r) + " |" for r in rows]
+    text = "\n".join(lines) + "\n"
+    (out / "events.md").write_text(text)
+    (out / "events.json").write_text(json.dumps({"machine": about, "results": results}, indent=1) + "\n")
+    print(f"\n{text}\nwritten: {out / 'events.md'}, {out / 'events.json'}")
+    return 0
