@@ -106,10 +106,10 @@ pub struct DetectionPart<'a> {
     /// Place in this list of the detection within which it was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<u32>,
-    /// How fast it moves over the ground, in metres per second.
+    /// Metres a second over the ground (op `ground`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speed: Option<f64>,
-    /// Where to: degrees from the ground's x axis towards its y axis, 0 to 360.
+    /// Where to: degrees from the ground's x axis towards its y axis, 0 to 360 (op `ground`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heading: Option<f64>,
     /// What is written on it.

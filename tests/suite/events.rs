@@ -15,9 +15,7 @@ use crate::fw;
 
 /// Pictures that are dark and bright by turns.
 fn blinking(fps: u32) -> String {
-    format!(
-        "pipeline:videotestsrc pattern=blink ! video/x-raw,format=I420,width=160,height=120,framerate={fps}/1"
-    )
+    format!("pipeline:videotestsrc pattern=blink ! video/x-raw,format=I420,width=160,height=120,framerate={fps}/1")
 }
 
 /// Says when the blinking picture becomes bright and when dark.
@@ -103,7 +101,10 @@ fn a_value_that_leaves_its_limits_says_so_in_every_form() {
     assert_eq!(lines_of(&run.stdout), all);
     let db = out("a").join("e.db");
     assert_eq!(ask::<i64>(&db, "SELECT count(*) FROM events"), all.len() as i64);
-    assert_eq!(ask::<String>(&db, "SELECT group_concat(kind) FROM (SELECT * FROM events ORDER BY seq)"), kinds.join(","));
+    assert_eq!(
+        ask::<String>(&db, "SELECT group_concat(kind) FROM (SELECT * FROM events ORDER BY seq)"),
+        kinds.join(",")
+    );
     assert_eq!(ask::<i64>(&db, "SELECT count(*) FROM runs WHERE run = 'r1' AND ended IS NOT NULL"), 1);
     assert!(!out("a").join("e.db-wal").exists(), "one file is left");
     let csv = std::fs::read_to_string(out("a").join("e.csv")).unwrap();
@@ -240,7 +241,8 @@ fn a_killed_run_leaves_everything_up_to_its_last_second() {
 fn a_reader_that_leaves_ends_the_run_and_not_the_other_output() {
     let dir = temp();
     let out = dir.path().join("e.jsonl");
-    let run = fw!["run", "test:blink", "--op", LIMIT, "-o", "events:-", "-o", &out].words("--frames 300 --size 160x120");
+    let run =
+        fw!["run", "test:blink", "--op", LIMIT, "-o", "events:-", "-o", &out].words("--frames 300 --size 160x120");
     let run = run.closed_stdout().end();
     assert!(run.code == 0, "{}: {}", run.code, run.stderr);
     assert!(events(&lines(&out)).len() >= 299);
@@ -356,7 +358,9 @@ fn a_webhook_that_fails_in_every_way_gets_everything_in_the_end() {
     assert!(!out.stderr.contains("pass") && !out.stderr.contains("geheim"), "{}", out.stderr);
     out.says(&["status 500", "takes events again"]);
     let head = server.asked.lock().unwrap().last().unwrap().to_ascii_lowercase();
-    for part in ["post /hook?token=geheim", "authorization: basic dxnlcjpwyxnzihdvcmq=", "idempotency-key: ", "x-site: hall"] {
+    for part in
+        ["post /hook?token=geheim", "authorization: basic dxnlcjpwyxnzihdvcmq=", "idempotency-key: ", "x-site: hall"]
+    {
         assert!(head.contains(part), "{part}: {head}");
     }
     assert!(listing(dir.path()).iter().all(|n| !n.contains("spool")), "{:?}", listing(dir.path()));
@@ -416,7 +420,13 @@ impl Broker {
         let config = self.folder.path().join("broker.conf");
         let path = format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default());
         let mut command = Command::new("mosquitto");
-        command.env("PATH", path).arg("-c").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .env("PATH", path)
+            .arg("-c")
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let why = |e| panic!("cannot run mosquitto: {e} (`scripts/setup --test` installs what the tests use)");
         self.process = Some(command.spawn().unwrap_or_else(why));
         let begun = Instant::now();

@@ -15,7 +15,8 @@ fn passing(folder: &Path) -> PathBuf {
     let rest =
         ["-f", "lavfi", "-i", "sine=440:r=48000:d=9", "-map", "[v]", "-map", "0:a", "-c:v", "libx264", "-g", "20"];
     let end = ["-c:a", "aac"];
-    let all = args.iter().chain([script].iter()).chain(&rest).chain(&end).map(std::ffi::OsStr::new);
+    let script = [script];
+    let all = args.iter().chain(&script).chain(&rest).chain(&end).map(std::ffi::OsStr::new);
     tool("ffmpeg", &all.chain([path.as_os_str()]).collect::<Vec<_>>());
     path
 }
