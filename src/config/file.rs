@@ -38,7 +38,11 @@ impl<'t> Reader<'t> {
                 "sink" => {
                     settings.sinks = self.tables(value, "sink", |v| {
                         let keys = Keys::of("[[sink]]", &v);
-                        let sink: SinkSettings = self.typed(v, &keys)?;
+                        let mut sink: SinkSettings = self.typed(v, &keys)?;
+                        if !keys.keys.iter().any(|(k, ..)| k == "type") {
+                            // As with -o: the path says what it is.
+                            sink.kind = sink.path.clone().map_or(sink.kind, |p| SinkSettings::from_path(p).kind);
+                        }
                         sink.check().map_err(|i| self.invalid(i, &keys))?;
                         Ok(sink)
                     })?;

@@ -110,6 +110,21 @@ fn every_form_of_output_says_the_same() {
 }
 
 #[test]
+fn in_a_file_the_path_says_what_an_output_is_too() {
+    let dir = temp();
+    let [video, truth] = scene(dir.path());
+    let config = dir.path().join("c.toml");
+    let text = format!(
+        "[source]\nuri = {video:?}\n[[op]]\ntype = \"detect\"\nmodel = \"boxes:{}\"\n[[sink]]\npath = \"f.jsonl\"\n[[sink]]\npath = \"p/%02d.png\"\n",
+        truth.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    fw!["run", "-c", &config].within(dir.path()).ok();
+    assert_eq!(lines(&dir.path().join("f.jsonl")).len(), 12);
+    assert_eq!(listing(&dir.path().join("p")).len(), 12);
+}
+
+#[test]
 fn drawing_touches_the_outline_and_nothing_else() {
     let dir = temp();
     let [video, truth] = scene(dir.path());
