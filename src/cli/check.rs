@@ -40,10 +40,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if settings.sinks.is_empty() {
         return Err(Failure::usage(format!("{name}: there is no [[sink]]")));
     }
-    if let Some(path) = &args.picture {
-        if let Some(notice) = picture::write(&settings, path)? {
-            eprintln!("note: {notice}");
-        }
+    if let Some(path) = &args.picture
+        && let Some(notice) = picture::write(&settings, path)?
+    {
+        eprintln!("note: {notice}");
     }
     match args.print {
         true => super::print(&config::print(&settings)?),
