@@ -117,6 +117,8 @@ impl OpConfig for Heatmap {
             before: None,
             background: None,
             shown: None,
+            rgba: Vec::new(),
+            overlay: Overlay::default(),
             prepared: Prepared::default(),
             written: None,
         })
@@ -137,6 +139,8 @@ struct Warmer {
     background: Option<image::RgbImage>,
     /// When the colours that are shown were made.
     shown: Option<u64>,
+    rgba: Vec<u8>,
+    overlay: Overlay,
     prepared: Prepared,
     written: Option<PathBuf>,
 }
@@ -188,9 +192,9 @@ impl Op for Warmer {
         let now = frame.position.nseconds();
         if self.shown.is_none_or(|at| now.abs_diff(at) >= RENEWED) {
             self.shown = Some(now);
-            let rgba = self.warmth.rgba();
-            let overlay = Overlay::from_rgba(frame.width(), frame.height(), &rgba, self.config.opacity as f32);
-            self.prepared.set(&overlay, frame.spec(), 0, 0);
+            self.warmth.rgba_into(&mut self.rgba);
+            self.overlay.set_rgba(frame.width(), frame.height(), &self.rgba, self.config.opacity as f32);
+            self.prepared.set(&self.overlay, frame.spec(), 0, 0);
         }
         Ok(self.prepared.blend(frame)?)
     }

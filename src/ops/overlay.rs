@@ -54,6 +54,21 @@ impl Overlay {
         Overlay { width, height, layers: vec![Layer { paint, mask, opacity }] }
     }
 
+    /// Becomes [`Overlay::from_rgba`] in the memory that is there.
+    pub fn set_rgba(&mut self, width: u32, height: u32, rgba: &[u8], opacity: f32) {
+        (self.width, self.height) = (width, height);
+        self.layers.truncate(1);
+        let (mut pixels, mut mask) = match self.layers.pop() {
+            Some(Layer { paint: Paint::Pixels(pixels), mask, .. }) => (pixels, mask),
+            _ => Default::default(),
+        };
+        pixels.clear();
+        pixels.extend(rgba.chunks_exact(4).map(|p| Color::rgb(p[0], p[1], p[2])));
+        mask.clear();
+        mask.extend(rgba.chunks_exact(4).map(|p| p[3]));
+        self.layers.push(Layer { paint: Paint::Pixels(pixels), mask, opacity });
+    }
+
     /// Draws on one frame with the overlay's left top corner at (`x`, `y`), which may lie outside of the picture; what
     /// lies outside is cut off. Pixels outside of the overlay, and padding channels, are not touched. An opacity channel
     /// of the frame becomes `a + m·(1 − a)` where the overlay's is `m`.

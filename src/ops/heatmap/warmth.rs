@@ -63,10 +63,18 @@ impl Warmth {
 
     /// The picture's pixels as red, green, blue, opacity; between cells linearly.
     pub fn rgba(&self) -> Vec<u8> {
-        let mut out = vec![0; 4 * self.width as usize * self.height as usize];
+        let mut out = Vec::new();
+        self.rgba_into(&mut out);
+        out
+    }
+
+    /// The same into memory that is there.
+    pub fn rgba_into(&self, out: &mut Vec<u8>) {
+        out.clear();
+        out.resize(4 * self.width as usize * self.height as usize, 0);
         let most = self.hottest().0 as f32;
         if most <= 0.0 {
-            return out;
+            return;
         }
         // In which cells a pixel lies, and how far it is to the second one.
         let places = |whole: u32, cells: usize| -> Vec<(usize, usize, f32)> {
@@ -97,7 +105,6 @@ impl Warmth {
                 pixel[3] = ((share * 3.0).min(1.0) * 255.0).round() as u8;
             }
         }
-        out
     }
 }
 
