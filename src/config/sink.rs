@@ -76,9 +76,6 @@ pub struct SinkSettings {
     pub before: Time,
     /// For `clips`: how much goes behind it, 0 to 60 seconds.
     pub after: Time,
-    /// For `clips` of a file: copies the encoded stream instead of encoding again, from the keyframe before each beginning on.
-    /// What ops did to the pictures is then not in the clips.
-    pub copy: bool,
     /// For `display`: shows the frame rate in the picture.
     pub show_fps: bool,
     /// What happens when this output cannot keep up: `block` (wait) or `drop` (drop the oldest waiting frame and count it).
@@ -176,7 +173,6 @@ impl Default for SinkSettings {
             events: Vec::new(),
             before: Time(gstreamer::ClockTime::from_seconds(2)),
             after: Time(gstreamer::ClockTime::from_seconds(2)),
-            copy: false,
             show_fps: false,
             policy: None,
         }

@@ -175,6 +175,8 @@ impl Op for Cutter {
             self.scenes.push(Scene { first: cut, change: 0.0 });
             self.list.keep(frame)?;
             self.list.picture(1, cut.frame)?;
+            let event = Event::new(Kind::Cut, &self.name, cut.frame, cut.at);
+            frame.meta.events.push(event.number("scene", 1.0).number("change", 0.0));
         }
         self.list.keep(frame)?;
         frame.meta.measured("scene-change", value);

@@ -141,12 +141,8 @@ fn start(
     let anonymous = settings.ops.iter().any(|o| o.config.redacts());
     let last = Arc::new(sink::LastEvents::new());
     for s in &settings.sinks {
-        let file = match &input {
-            Input::File(path) => Some(path.as_path()),
-            _ => None,
-        };
         let spec = chain.output();
-        let site = Site { facts: &facts, spec, audio: &opened.audio, tap, zero, anonymous, file, run: &run };
+        let site = Site { facts: &facts, spec, audio: &opened.audio, tap, zero, anonymous, run: &run };
         let sink = sink::open(s, &site)?;
         tap += usize::from(sink::takes_audio(s));
         let overflow = sink::writer::Overflow::of(s.policy, facts.live, !matches!(s.kind, SinkKind::Display));

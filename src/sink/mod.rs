@@ -114,8 +114,6 @@ pub struct Site<'a> {
     /// Nothing that describes the source goes into the output: what is hidden in the pictures is not to be named beside
     /// them.
     pub anonymous: bool,
-    /// The input, where it is a file.
-    pub file: Option<&'a std::path::Path>,
     /// The run, as its events name it.
     pub run: &'a Arc<crate::events::Run>,
 }

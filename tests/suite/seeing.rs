@@ -273,7 +273,7 @@ fn the_same_is_found_with_any_number_of_workers() {
 fn cascades_and_hog_find_what_they_are_for() {
     let dir = temp();
     let out = dir.path().join("d.jsonl");
-    if let Some(david) = data("video/opencv_extra/david.webm") {
+    if let Some(david) = data("opencv_extra/david.webm") {
         // It begins in the dark; from the fourth second on the face is lit, and mostly seen from the front.
         let op = "detect:model=cascade:face-alt,min-size=15%";
         fw!["run", david, "--op", op, "-o", &out, "--overwrite"].words("--start 4 --frames 40 --stride 5").ok();
@@ -281,7 +281,7 @@ fn cascades_and_hog_find_what_they_are_for() {
         let with = lines.iter().filter(|l| !l["detections"].as_array().unwrap().is_empty()).count();
         assert!(lines.len() == 40 && with >= 30, "faces on {with} of {} frames", lines.len());
     }
-    if let Some(people) = data("video/opencv_extra/768x576.avi") {
+    if let Some(people) = data("opencv_extra/768x576.avi") {
         fw!["run", people, "--op", "detect:model=hog", "-o", &out, "--overwrite"].words("--frames 4 --stride 10").ok();
         let lines = lines(&out);
         let count: usize = lines.iter().map(|l| l["detections"].as_array().unwrap().len()).sum();

@@ -13,6 +13,8 @@ use crate::vision::Rect;
 
 /// Share of the picture that must change at once for it to be the light.
 const LIGHTING: f64 = 70.0;
+/// Pictures that learning takes.
+const WARM: u32 = 30;
 /// And that may have moved the moment before.
 const CALM: f64 = 10.0;
 
@@ -45,6 +47,8 @@ pub(super) struct Watcher {
     stats: Mat,
     centroids: Mat,
     before: f64,
+    /// Pictures since learning began.
+    learned_for: u32,
     first: bool,
     /// Brightness comes in limited range, 16 to 235.
     limited: bool,
@@ -123,6 +127,7 @@ impl Watcher {
             stats: new(),
             centroids: new(),
             before: 0.0,
+            learned_for: 0,
             first: true,
             limited: !spec.layout.rgb && info.colorimetry().range() != VideoColorRange::Range0_255,
         })
@@ -163,7 +168,16 @@ impl Watcher {
         if std::mem::take(&mut self.first) {
             return Ok(Seen { score: 0.0, boxes: Vec::new() });
         }
+        self.learned_for += 1;
+        if score >= LIGHTING
+            && self.learned_for < WARM
+            && (self.config.ignore_lighting || self.config.method == Method::Knn)
+        {
+            // Not learned yet: KNN takes everything for new until it has samples enough.
+            return Ok(Seen { score: 0.0, boxes: Vec::new() });
+        }
         if self.config.ignore_lighting && score >= LIGHTING && self.before < CALM {
+            self.learned_for = 0;
             self.learned = Learned::new(&self.config)?;
             self.subtract()?;
             self.before = 0.0;

@@ -7,7 +7,6 @@
 //!
 //! An event may be known later than it happened, by [`LATE`] at most; so much longer than the roll before it is what waits.
 
-mod copy;
 mod spans;
 
 use std::collections::VecDeque;
@@ -24,7 +23,7 @@ use crate::config::SinkSettings;
 use crate::failure::Failure;
 use crate::frame::Spec;
 use crate::source::{AudioPacket, AudioTrack, Facts};
-use crate::vision::event::{Event, Kind};
+use crate::vision::event::Event;
 
 /// How late an event may be, in nanoseconds of the stream.
 const LATE: u64 = 2_000_000_000;
@@ -50,9 +49,6 @@ pub struct ClipSink {
     bytes: u64,
     packets: Vec<u64>,
     short: bool,
-    /// Parts to be copied out of the input at the end, instead of encoding them.
-    to_copy: Vec<Span>,
-    copy_from: Option<PathBuf>,
     seen: bool,
     run: Arc<crate::events::Run>,
 }
@@ -84,15 +80,7 @@ impl ClipSink {
             let packets = track.taps.get(site.tap).cloned()?;
             Some(Lane { track: track.with_tap(None), packets, waiting: VecDeque::new(), to: None })
         };
-        let lanes = if settings.audio && !settings.copy { site.audio } else { &[] };
-        let copy_from = match (settings.copy, site.file) {
-            (false, _) => None,
-            (true, Some(path)) => Some(path.to_owned()),
-            (true, None) => {
-                let what = format!("clips of {} cannot be copied: only those of a file can", site.facts.name);
-                return Err(Failure::usage(what).fix("leave `copy` out: the clips are then encoded"));
-            }
-        };
+        let lanes = if settings.audio { site.audio } else { &[] };
         Ok(ClipSink {
             settings: settings.clone(),
             facts: site.facts.clone(),
@@ -110,8 +98,6 @@ impl ClipSink {
             bytes: 0,
             packets: vec![0; lanes.len()],
             short: false,
-            to_copy: Vec::new(),
-            copy_from,
             seen: false,
             run: site.run.clone(),
         })
@@ -144,19 +130,6 @@ impl ClipSink {
 
     /// Writes a picture into the clip of `span`.
     fn put(&mut self, picture: Delivery, span: Span) -> Result<(), Failure> {
-        if self.copy_from.is_some() {
-            // The newest state of a part replaces what was known of it before.
-            let end = Some(picture.position.nseconds() + 1);
-            match self.to_copy.last_mut().filter(|s| s.is(&span)) {
-                Some(known) => known.end = end,
-                None => {
-                    let mut span = span;
-                    span.end = end;
-                    self.to_copy.push(span);
-                }
-            }
-            return Ok(());
-        }
         if self.clip.is_none() {
             self.begin(&picture, span)?;
         }
@@ -183,7 +156,7 @@ impl ClipSink {
         }
         let zero = self.zero + picture.pts;
         let Self { facts, spec, anonymous, run, .. } = &*self;
-        let site = Site { facts, spec, audio: &tracks, tap: 0, zero, anonymous: *anonymous, file: None, run };
+        let site = Site { facts, spec, audio: &tracks, tap: 0, zero, anonymous: *anonymous, run };
         let file = FileSink::open(&settings, &site)?;
         log::info!("clip {}", path.display());
         self.clip = Some(Clip { span, file, path, first: picture.pts });
@@ -234,15 +207,8 @@ impl Sink for ClipSink {
         if !self.seen {
             self.seen = true;
             self.done = now;
-            if self.settings.wants(Kind::Cut, "") {
-                self.spans.scene(now, "scenes".into());
-            }
         }
-        // Copying needs to know which pictures there are, and not what is in them.
-        let mut picture = picture.clone();
-        if self.copy_from.is_some() {
-            picture.buffer = gstreamer::Buffer::new();
-        }
+        let picture = picture.clone();
         self.bytes_waiting += picture.buffer.size();
         let meta = picture.meta.clone();
         self.waiting.push_back(picture);
@@ -273,25 +239,12 @@ impl Sink for ClipSink {
     fn finish(&mut self, end: End) -> Result<(), Failure> {
         self.let_out(u64::MAX)?;
         self.end_clip(end)?;
-        if let Some(input) = self.copy_from.take() {
-            for span in std::mem::take(&mut self.to_copy) {
-                let path = self.name(&span);
-                if path.exists() && !self.settings.overwrite {
-                    let what = format!("cannot write {}: the file exists", path.display());
-                    return Err(Failure::output(what).fix("--overwrite replaces it"));
-                }
-                let end = span.end.unwrap_or(self.done);
-                self.bytes += copy::copy(&input, &path, span.start, end, self.settings.overwrite, self.settings.audio)?;
-                self.made.push(path);
-            }
-        }
         Ok(())
     }
 
     fn detail(&self) -> String {
-        let how = if self.settings.copy { "copied" } else { "encoded" };
         let n = self.made.len();
-        format!("{n} clip{} {how}", if n == 1 { "" } else { "s" })
+        format!("{n} clip{}", if n == 1 { "" } else { "s" })
     }
 
     fn bytes(&self) -> u64 {

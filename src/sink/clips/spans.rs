@@ -89,8 +89,7 @@ impl Spans {
         self.scene(at, event.name.clone());
     }
 
-    /// The first scene begins with the stream.
-    pub fn scene(&mut self, at: Time, name: std::sync::Arc<str>) {
+    fn scene(&mut self, at: Time, name: std::sync::Arc<str>) {
         self.list.push(Span { start: at, end: None, kind: Kind::Cut, name, at, open: Vec::new(), exact: true });
     }
 
@@ -177,7 +176,7 @@ mod tests {
     #[test]
     fn scenes_touch_and_do_not_overlap() {
         let mut s = Spans::new(10, 20);
-        s.scene(0, "x".into());
+        s.add(&event(Kind::Cut, 0), 0);
         s.add(&event(Kind::Cut, 100), 0);
         s.add(&event(Kind::Cut, 300), 0);
         assert_eq!(ends(&s), [(0, Some(100)), (100, Some(300)), (300, None)]);
