@@ -195,7 +195,7 @@ impl Args {
         for sink in &mut s.sinks {
             sink.overwrite |= self.overwrite;
             sink.policy = e.policy.or(sink.policy);
-            if sink.kind == SinkKind::File {
+            if matches!(sink.kind, SinkKind::File | SinkKind::Clips) {
                 sink.encoder = e.encoder.clone().or(sink.encoder.take());
                 // Quality and bitrate exclude each other: what the command line says replaces either.
                 if e.quality.is_some() || e.bitrate.is_some() {
