@@ -173,8 +173,8 @@ fn speed_is_what_it_is() {
     let ground = "ground:picture=100,200 500,200 500,350 100,350,meters=0,0 40,0 40,15 0,15";
     run(dir.path(), &boxes, &[ground], "-o speed.jsonl");
     let text = std::fs::read_to_string(dir.path().join("speed.jsonl")).expect("detections");
-    let lines = text.lines().map(|l| serde_json::from_str::<Value>(l).expect("JSON"));
-    let last = lines.filter(|l| l["type"] == "frame").next_back().expect("a picture");
+    let mut lines = text.lines().map(|l| serde_json::from_str::<Value>(l).expect("JSON"));
+    let last = lines.rfind(|l| l["type"] == "frame").expect("a picture");
     let d = &last["detections"][0];
     assert!((d["speed"].as_f64().expect("a speed") - 5.0).abs() < 0.1, "{d}");
     let heading = d["heading"].as_f64().expect("a direction");
