@@ -15,6 +15,7 @@ pub mod failure;
 pub mod frame;
 mod gst;
 pub mod ops;
+pub mod page;
 pub mod pipeline;
 pub mod redact;
 pub mod sink;
