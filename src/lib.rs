@@ -6,6 +6,7 @@
 //! reader thread     (zero-copy Mats)    processing thread              writer thread, one per sink
 //! ```
 
+pub mod batch;
 pub mod cli;
 pub mod config;
 pub mod control;
