@@ -122,17 +122,19 @@ impl Search {
             Path::new(pattern).components().take_while(|c| !plain(c).contains(['*', '?', '['])).collect();
         let fixed = absolute(&fixed)?;
         let before = all.len();
+        let mut files: Vec<PathBuf> = Vec::new();
         for found in glob::glob(pattern).map_err(|e| bad(&e))? {
             match found {
-                Ok(path) if path.is_dir() => {}
-                Ok(path) if is_partial(&path) => {}
-                Ok(path) => {
-                    let path = absolute(&path)?;
-                    all.push(Found { dir: Search::place(&fixed, &path), path });
-                }
+                Ok(path) if path.is_dir() || is_partial(&path) => {}
+                Ok(path) => files.push(absolute(&path)?),
                 Err(e) => log::warn!("left out: {e}"),
             }
         }
+        // Through links that lead back, ** finds files again and again: the shortest way to each counts.
+        files.sort_by_key(|f| (f.components().count(), f.clone()));
+        let mut seen = HashSet::new();
+        files.retain(|f| seen.insert(f.canonicalize().unwrap_or_else(|_| f.clone())));
+        all.extend(files.into_iter().map(|path| Found { dir: Search::place(&fixed, &path), path }));
         if all.len() == before {
             log::warn!("no file matches {pattern}");
         }

@@ -98,6 +98,8 @@ pub struct Common<'a> {
     pub by: IdentifyBy,
     /// Existing files may be replaced.
     pub overwrite: bool,
+    /// Jobs that failed before are left out.
+    pub skip_failed: bool,
 }
 
 /// What identifies a configuration: all of it but the input.
@@ -153,6 +155,7 @@ impl Common<'_> {
                     .fix("choose other output names, as in -o 'out/{dir}/{stem}.mp4'; nothing was begun"));
             }
             match self.job(input, outputs, known.get(&input.path)) {
+                Some(job) if self.skip_failed && job.reason == Reason::Failed => {}
                 Some(job) => plan.jobs.push(job),
                 None => plan.done += 1,
             }
@@ -305,6 +308,7 @@ mod tests {
                 hash: hash(&self.settings).unwrap(),
                 by: IdentifyBy::Stat,
                 overwrite: false,
+                skip_failed: false,
             };
             common.plan(inputs, &mut self.journal)
         }

@@ -10,11 +10,13 @@ use serde::Serialize;
 use super::journal::{self, Entry, State};
 use super::show::{short, span};
 use crate::failure::Failure;
-use crate::page::{Cell, Html, Page, Table, details, facts, paragraph, picture, tiles};
+use crate::page::{Cell, Html, Page, Table, facts, paragraph, picture, tiles};
 use crate::term::csv_field;
 
 /// Jobs whose pictures are in the page: 10 kB each.
 const PICTURED: usize = 400;
+/// So many failures are shown at once, more when they are asked for.
+const OPEN: usize = 8;
 
 /// A batch as it stands, for machines.
 #[derive(Debug, Serialize)]
@@ -160,7 +162,7 @@ impl Read {
             (size(s.bytes_in), "read"),
             (size(s.bytes_out), "written"),
         ];
-        let mut about = vec![("journal", s.journal.clone())];
+        let mut about = vec![("journal", s.journal.clone()), ("files are in", self.base().display().to_string())];
         about.extend(s.started.clone().map(|t| ("began", t)));
         about.extend(s.ended.clone().map(|t| ("ended", t)));
         about.extend(s.seconds.map(|t| ("took", span(t))));
@@ -177,13 +179,26 @@ impl Read {
             .html()
     }
 
+    /// The folder that all inputs are in.
+    fn base(&self) -> PathBuf {
+        let mut folders = self.entries.iter().filter_map(|e| e.input.parent());
+        let first = folders.next().unwrap_or(Path::new("")).to_owned();
+        folders.fold(first, |base, folder| {
+            let same = base.components().zip(folder.components()).take_while(|(a, b)| a == b);
+            same.map(|(a, _)| a).collect()
+        })
+    }
+
     fn failures(&self) -> Html {
         let one = |c: &Cause| {
             let mut table = Table::new(["file", "what it said"]);
             c.files.iter().for_each(|(file, message)| table.row([file.as_str().into(), message.as_str().into()]));
             let fix = c.fix.as_ref().map_or_else(Html::default, |f| paragraph(format!("Fix: {f}")));
             let title = format!("{} {}: {}", c.files.len(), if c.files.len() == 1 { "file" } else { "files" }, c.cause);
-            details(title, fix.and(table.html()))
+            let few = self.summary.causes.len() <= OPEN && c.files.len() <= OPEN;
+            let open: &[_] = if few { &[("open", "")] } else { &[] };
+            let summary = Html::element("summary", &[], title.into());
+            Html::element("details", open, summary.and(fix).and(table.html()))
         };
         self.summary.causes.iter().map(one).collect()
     }
@@ -211,7 +226,13 @@ impl Read {
         };
         let mb = |bytes: u64| Some(bytes as f64 / 1e6);
         let mut left_out = 0;
-        for (i, e) in self.entries.iter().enumerate() {
+        let base = self.base();
+        // What needs a look comes first.
+        let mut all: Vec<&Entry> = self.entries.iter().collect();
+        all.sort_by_key(|e| {
+            [State::Failed, State::Running, State::Waiting, State::Done].iter().position(|s| *s == e.state)
+        });
+        for (i, e) in all.into_iter().enumerate() {
             let shots = if i < PICTURED { pictures(e) } else { [None, None] };
             left_out += usize::from(i >= PICTURED);
             let [before, after] = shots.map(|p| p.map_or_else(Html::default, |p| picture(&p, "")));
@@ -219,10 +240,11 @@ impl Read {
             let state = Html::element("span", &[("class", e.state.name())], e.state.name().into());
             let notes: Vec<&str> = e.error.iter().chain(&e.notices).map(String::as_str).collect();
             table.row([
-                short(&e.input).into(),
+                e.input.strip_prefix(&base).unwrap_or(&e.input).display().to_string().into(),
                 state.into(),
                 before.into(),
                 after.into(),
+                notes.join("; ").into(),
                 number(e.frames_out.map(|n| n as f64), 0),
                 number(e.video_seconds, 1),
                 number(e.seconds, 1),
@@ -231,7 +253,6 @@ impl Read {
                 number(mb(bytes_out(e)), 1),
                 number(e.memory.and_then(mb), 0),
                 number(Some(f64::from(e.attempts)), 0),
-                notes.join("; ").into(),
             ]);
         }
         let note = match left_out {
@@ -244,7 +265,8 @@ impl Read {
 
 const CSS: &str = ".failed{color:#c22;font-weight:600}.done{color:#283}.waiting,.running{color:#a60}\
     @media(prefers-color-scheme:dark){.failed{color:#f77}.done{color:#7c7}.waiting,.running{color:#fb4}}\
-    td img{display:block;max-width:128px;height:auto}";
+    main{max-width:100rem}td:nth-child(1){min-width:16em;overflow-wrap:anywhere}td:nth-child(5){min-width:14em}\
+    td img{display:block;width:128px;height:auto}";
 
 fn bytes_out(e: &Entry) -> u64 {
     e.written.iter().map(|w| w.size).sum()

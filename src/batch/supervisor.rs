@@ -31,6 +31,9 @@ const SLOW_ROUND: Duration = Duration::from_millis(500);
 /// A child that closed its output has so long to end.
 const FAREWELL: Duration = Duration::from_secs(10);
 
+/// What to do about an input that changed.
+const GROWS: &str = "run the batch again when nobody writes to it any more";
+
 /// Where more jobs come from while others run.
 pub trait Feed {
     /// Jobs that have come since the last time.
@@ -350,7 +353,7 @@ impl<'a> Supervisor<'a> {
             memory: Some(worker.memory).filter(|m| *m > 0),
             ..Ended::default()
         };
-        let shown = job.input.display();
+        let shown = job.input.display().to_string();
         let outcome = worker.outcome.take();
         let failure = match (&worker.killed, &outcome) {
             (None, Some(o)) => {
@@ -365,6 +368,9 @@ impl<'a> Supervisor<'a> {
         }
         if let Some(o) = outcome {
             fill(&mut ended, o);
+            // What is gathered is no file of the job's own.
+            let folder = self.work_folder();
+            ended.written.retain(|w| !Path::new(&w.path).starts_with(&folder));
         }
         match failure {
             Some(f) if self.disk_is_full(&f) => self.again(job, &ended, f),
@@ -375,15 +381,16 @@ impl<'a> Supervisor<'a> {
                 self.queue.push_back(job);
                 Ok(())
             }
-            Some(f) => {
+            Some(mut f) => {
+                if f.class == Class::Input && changed(&job) {
+                    f = Failure::input(format!("{} (it changed while it was read)", f.message)).fix(GROWS);
+                }
                 ended.failure = Some(f);
                 self.settle(job, ended);
                 Ok(())
             }
             None if changed(&job) => {
-                let why = format!("{shown} changed while it was read");
-                let failure = Failure::input(why).fix("run the batch again when nobody writes to it any more");
-                self.lost(job, failure, ended)
+                self.lost(job, Failure::input(format!("{shown} changed while it was read")).fix(GROWS), ended)
             }
             None => {
                 self.settle(job, ended);

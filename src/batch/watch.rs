@@ -164,7 +164,12 @@ impl Feed for Watched<'_> {
                 let parent = place.parent().unwrap_or(Path::new("/"));
                 fs::create_dir_all(parent).and_then(|()| match place.exists() {
                     true => Err(std::io::Error::other(format!("{} exists", place.display()))),
-                    false => fs::rename(&job.input, &place),
+                    false => fs::rename(&job.input, &place).or_else(|e| match e.kind() {
+                        std::io::ErrorKind::CrossesDevices => {
+                            fs::copy(&job.input, &place).and_then(|_| fs::remove_file(&job.input))
+                        }
+                        _ => Err(e),
+                    }),
                 })
             }
         };

@@ -2,7 +2,7 @@
 
 mod journals;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -227,6 +227,7 @@ impl Args {
                 hash: plan::hash(&settings)?,
                 by: self.choice.identify_by,
                 overwrite: self.jobs.overwrite,
+                skip_failed: self.choice.skip_failed,
             })
         };
         if self.choice.dry_run {
@@ -234,11 +235,12 @@ impl Args {
             let known = known.into_iter().map(|e| (e.input.clone(), e)).collect();
             return self.foretell(&common()?.judge(&found, &known)?);
         }
-        let mut journal = Journal::open(&journal)?;
-        let mut plan = common()?.plan(&found, &mut journal)?;
-        if self.choice.skip_failed {
-            plan.jobs.retain(|j| j.reason != Reason::Failed);
+        if !journal.exists() {
+            // What cannot be is told before a folder is made.
+            common()?.judge(&found, &HashMap::new())?;
         }
+        let mut journal = Journal::open(&journal)?;
+        let plan = common()?.plan(&found, &mut journal)?;
         let options = self.jobs.options(&roots);
         note(&journal, &settings, &options)?;
         if !quiet {
@@ -386,11 +388,13 @@ fn conclude(journal: &Journal, tally: Tally, quiet: bool, control: &Control, wat
     let page = read.write(journal.path().parent().unwrap_or(Path::new(".")))?;
     let s = &read.summary;
     if !quiet {
+        let now = if tally.done == s.done { String::new() } else { format!(" ({} now)", tally.done) };
+        let left = if tally.left > 0 { format!(", {} left", tally.left) } else { String::new() };
         say!(
-            "{} done, {} failed, {} left in {}; {} frames, {} written; report: {}",
-            tally.done,
-            tally.failed,
-            tally.left,
+            "{} of {} jobs done{now}, {} failed{left} in {}; {} frames, {} written; report: {}",
+            s.done,
+            s.jobs,
+            s.failed,
             batch::span(tally.seconds),
             s.frames,
             report::size(s.bytes_out),
