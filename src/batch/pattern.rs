@@ -94,7 +94,7 @@ pub fn check(settings: &Settings) -> Result<(), Failure> {
             }
             SinkKind::Null | SinkKind::Webhook | SinkKind::Mqtt => {}
             _ if gathers(sink) => {}
-            SinkKind::File | SinkKind::Images | SinkKind::Records | SinkKind::Clips => {
+            SinkKind::File | SinkKind::Images | SinkKind::Records | SinkKind::Clips | SinkKind::Report => {
                 let path = sink.path.as_deref().unwrap_or(Path::new(""));
                 if !varies(path) {
                     let fix = match path.parent().filter(|p| !p.as_os_str().is_empty()) {
