@@ -27,7 +27,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub use chart::{Chart, Line, Style};
-pub use table::{Cell, Table};
+pub use table::{Cell, FILTER_FROM, Table};
 
 const CSS: &str = include_str!("page.css");
 const JS: &str = include_str!("page.js");
@@ -195,6 +195,7 @@ impl Page {
     }
 
     /// Anything, as it comes.
+    #[allow(clippy::should_implement_trait)]
     pub fn add(mut self, inside: Html) -> Self {
         self.body = self.body.and(inside).and(Html::markup("\n"));
         self

@@ -8,9 +8,11 @@
 
 mod bins;
 mod moments;
+mod place;
 mod strip;
 mod tally;
 mod view;
+mod words;
 
 use std::collections::VecDeque;
 use std::fs;
@@ -53,7 +55,7 @@ const TIMES: usize = 512;
 struct About {
     /// Name of the input; none where nothing of it may be told.
     source: Option<String>,
-    /// `I420 1280x720 …`; none as above.
+    /// `1280×720, 25 fps`; none as above.
     format: Option<String>,
     run: Arc<str>,
     live: bool,
@@ -82,10 +84,6 @@ impl Found {
     fn presence(&self) -> &Warmth {
         let [things, motion] = &self.presence;
         if things.hottest().0 > 0.0 { things } else { motion }
-    }
-
-    fn has_places(&self) -> bool {
-        self.presence().hottest().0 > 0.0
     }
 }
 

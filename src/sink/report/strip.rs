@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::moments::Moment;
-use super::view::{View, clock, what};
+use super::view::View;
+use super::words::{clock, what};
 use crate::page::Html;
 use crate::vision::event::Kind;
 

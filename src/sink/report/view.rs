@@ -1,6 +1,5 @@
 //! The page itself.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -8,17 +7,14 @@ use serde_json::json;
 use super::bins::{Bin, Group};
 use super::moments::Moment;
 use super::tally::ZoneTally;
+use super::words::{clock, lasted, many, more, object, what};
 use super::{End, Progress, ReportSink, strip};
-use crate::frame::jpeg;
 use crate::page::{self, Cell, Chart, Html, Line, Page, Style, Table};
-use crate::vision::count::{Place, Shape, ShapeKind, arrow};
 use crate::vision::event::Kind;
 
 /// Points of a line over time, and bars, at most.
 const POINTS: usize = 480;
 const BARS: usize = 60;
-/// How much of the ground the presence hides.
-const OPACITY: f32 = 0.65;
 
 /// The whole page.
 pub fn page(report: &ReportSink, progress: Progress) -> String {
@@ -147,7 +143,7 @@ impl View<'_> {
             0 => "Nothing was found: no op of this run looks for anything. detect, track, count-line, zone, motion, scenes and the \
                   measuring ops do."
                 .to_owned(),
-            n => format!("Nothing was found in {}.", many(n, "picture that was looked at").replace("that was", "that were")),
+            n => format!("Nothing was found in {} looked at.", many(n, "picture")),
         };
         Html::element("p", &[("class", "nothing")], why.into())
     }
@@ -290,63 +286,6 @@ impl View<'_> {
         table.html()
     }
 
-    /// The colours over a picture, and lines and zones over both.
-    fn presence(&self) -> Html {
-        let found = &self.report.found;
-        let presence = found.presence();
-        let Some(ground) = found.ground.as_ref().filter(|_| found.has_places() || !found.tally.shapes.is_empty())
-        else {
-            return Html::default();
-        };
-        let mut picture = ground.clone();
-        presence.show_on(&mut picture, OPACITY);
-        let Ok(jpeg) = jpeg(&picture, 80) else { return Html::default() };
-        let size =
-            ["0", "0"].map(str::to_owned).into_iter().chain([picture.width(), picture.height()].map(|v| v.to_string()));
-        let shapes = found.tally.shapes.iter().map(|s| self.shape(s)).collect();
-        let view = size.collect::<Vec<_>>().join(" ");
-        let over = Html::element("svg", &[("viewBox", &view), ("aria-hidden", "true")], shapes);
-        let alt = "Where things have been: colours over a picture, from blue (little) to red (most)";
-        let (most, _) = presence.hottest();
-        let told = match most > 0.0 {
-            true => format!("Red is where most was: {} in all, each object by itself.", lasted(most)),
-            false => "Nothing was seen at any place.".to_owned(),
-        };
-        Html::element("figure", &[("class", "presence")], page::picture(&jpeg, alt).and(over)).and(note(told))
-    }
-
-    fn shape(&self, shape: &Shape) -> Html {
-        let (x, y) = self.report.grounds.scale();
-        let on = |p: &Place| (p.0 * f64::from(x), p.1 * f64::from(y));
-        let list =
-            |points: &[Place]| points.iter().map(|p| format!("{:.1},{:.1}", p.0, p.1)).collect::<Vec<_>>().join(" ");
-        let points: Vec<Place> = shape.points.iter().map(on).collect();
-        let label = |at: Place, text: &str| {
-            let (x, y) = (format!("{:.1}", at.0.max(4.0)), format!("{:.1}", at.1.max(22.0)));
-            Html::element("text", &[("x", &x), ("y", &y)], Html::text(text))
-        };
-        let drawn = |name, class, points: &[Place]| {
-            Html::element(name, &[("class", class), ("points", &list(points))], Html::default())
-        };
-        let Some(first) = points.first().copied() else { return Html::default() };
-        match shape.kind {
-            ShapeKind::Zone => {
-                drawn("polygon", "zone", &points).and(label((first.0 + 6.0, first.1 + 22.0), &shape.name))
-            }
-            ShapeKind::Line => {
-                let line = drawn("polyline", "line", &points);
-                let Some((from, to)) = arrow(&points, shape.swapped, 44.0) else { return line };
-                // Where it points: two short strokes at 45°.
-                let back = |turn: f64| {
-                    let (dx, dy) = ((from.0 - to.0) * 0.3, (from.1 - to.1) * 0.3);
-                    (to.0 + dx - turn * dy, to.1 + dy + turn * dx)
-                };
-                let head = drawn("polyline", "line", &[from, to, back(1.0), to, back(-1.0)]);
-                line.and(head).and(label((to.0 - 6.0, to.1 - 8.0), &format!("{} in", shape.name)))
-            }
-        }
-    }
-
     fn events(&self) -> Html {
         let found = &self.report.found;
         let listed = found.moments.listed();
@@ -411,69 +350,7 @@ impl View<'_> {
     }
 }
 
-fn note(text: String) -> Html {
+/// A remark.
+pub fn note(text: String) -> Html {
     Html::element("p", &[("class", "note")], text.into())
-}
-
-fn many(n: u64, what: &str) -> String {
-    match n {
-        1 => format!("1 {what}"),
-        n => match what.split_once(' ') {
-            Some((first, rest)) => format!("{n} {first}s {rest}"),
-            None => format!("{n} {what}s"),
-        },
-    }
-}
-
-/// `1:02.5`, with hours where there are some.
-pub fn clock(seconds: f64) -> String {
-    let tenths = (seconds.max(0.0) * 10.0).round() as u64;
-    let (h, m, s) = (tenths / 36_000, tenths / 600 % 60, tenths % 600);
-    let rest = format!("{:02}.{}", s / 10, s % 10);
-    if h > 0 { format!("{h}:{m:02}:{rest}") } else { format!("{m}:{rest}") }
-}
-
-/// `3.2 s`, and from a minute on as [`clock`].
-fn lasted(seconds: f64) -> String {
-    if seconds < 59.95 { format!("{seconds:.1} s") } else { clock(seconds) }
-}
-
-/// What happened, in words.
-pub fn what(m: &Moment) -> String {
-    match m.kind {
-        Kind::LineCrossed => format!("crossed {}", m.value("direction").and_then(|v| v.text()).unwrap_or_default()),
-        Kind::ZoneEntered => "entered".into(),
-        Kind::ZoneDwelt => "stayed".into(),
-        Kind::CrowdingStarted => "crowded".into(),
-        Kind::MotionStarted => "motion".into(),
-        Kind::Cut => format!("scene {}", m.number("scene").unwrap_or_default()),
-        Kind::LimitPassed => "out of bounds".into(),
-        kind => kind.name().into(),
-    }
-}
-
-/// `car 12`.
-fn object(m: &Moment) -> String {
-    let track = m.track.map(|t| t.to_string());
-    let parts = m.label.as_deref().into_iter().chain(track.as_deref());
-    parts.collect::<Vec<_>>().join(" ")
-}
-
-/// What else is known.
-fn more(m: &Moment) -> String {
-    let known: BTreeMap<&str, String> = ["value", "worst", "limit", "count", "peak", "speed"]
-        .into_iter()
-        .filter_map(|key| Some((key, format!("{:.2}", m.number(key)?))))
-        .collect();
-    let of = |key: &str| known.get(key);
-    match m.kind {
-        Kind::LimitPassed => {
-            let worst = of("worst").or(of("value"));
-            worst.zip(of("limit")).map(|(w, l)| format!("{w} (limit {l})"))
-        }
-        Kind::CrowdingStarted => m.number("count").map(|n| format!("{n} at once")),
-        Kind::MotionStarted => of("peak").map(|p| format!("up to {p} % of the picture")),
-        _ => of("speed").map(|s| format!("{s} m/s")),
-    }
-    .unwrap_or_default()
 }
