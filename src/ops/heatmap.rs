@@ -108,6 +108,10 @@ impl OpConfig for Heatmap {
         true
     }
 
+    fn writes(&self) -> &'static [&'static str] {
+        &["path"]
+    }
+
     fn build(&self) -> Box<dyn Op> {
         Box::new(Warmer {
             config: self.clone(),
