@@ -21,7 +21,7 @@ pub struct Args {
 
     /// Output: a file (mp4, mov, mkv, webm, avi, ts), pictures (out/%05d.png), display, display:fps, null, or pipeline:TEXT;
     /// what was found and what happened: a file (jsonl, csv, db, json, txt), events:FILE (events only), jsonl:- or events:-
-    /// (lines to standard output), webhook:URL, mqtt://HOST/TOPIC; may be given several times
+    /// (lines to standard output), webhook:URL, mqtt://HOST/TOPIC; clips:clips/{n}.mp4 (a file for each event); may be given several times
     #[arg(short, long = "output", value_name = "OUTPUT")]
     pub output: Vec<String>,
 
@@ -142,6 +142,9 @@ struct EncodingArgs {
     /// Hand a property to the encoder element as it is; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     encoder_option: Vec<String>,
+    /// For clips:…: copy the input's packets, from keyframe to keyframe, instead of encoding them
+    #[arg(long)]
+    copy: bool,
     /// Leave the audio out
     #[arg(long)]
     no_audio: bool,
@@ -190,12 +193,16 @@ impl Args {
         if s.sinks.is_empty() {
             return Err(Failure::usage("no output").fix("-o FILE, -o display, or -o null to measure or analyse only"));
         }
+        if self.encoding.copy && !s.sinks.iter().any(|s| s.kind == SinkKind::Clips) {
+            return Err(Failure::usage("--copy is for clips, and no output makes any").fix("-o 'clips:clips/{n}.mp4'"));
+        }
         let options = self.options()?;
         let e = &self.encoding;
         for sink in &mut s.sinks {
             sink.overwrite |= self.overwrite;
             sink.policy = e.policy.or(sink.policy);
-            if matches!(sink.kind, SinkKind::File | SinkKind::Clips) {
+            sink.copy |= self.encoding.copy && sink.kind == SinkKind::Clips;
+            if matches!(sink.kind, SinkKind::File | SinkKind::Clips) && !sink.copy {
                 sink.encoder = e.encoder.clone().or(sink.encoder.take());
                 // Quality and bitrate exclude each other: what the command line says replaces either.
                 if e.quality.is_some() || e.bitrate.is_some() {
@@ -207,6 +214,7 @@ impl Args {
             }
             sink.check().map_err(|i| Failure::usage(i.message))?;
         }
+        config::sight::copies(&s.ops, &s.sinks)?;
         if let Some(n) = self.threads {
             s.threads = Some(n.into());
         }

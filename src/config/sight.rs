@@ -48,6 +48,7 @@ pub fn check(ops: &[OpSettings], sinks: &[SinkSettings]) -> Result<(), Failure> 
         let what = format!("output {} is made of events, and no op makes any", sink.label());
         return Err(Failure::usage(what).fix("add one that does, as in --op motion"));
     }
+    copies(ops, sinks)?;
     for sink in sinks.iter().filter(|s| s.kind.takes_no_pictures()) {
         let contents = sink.contents();
         match events && contents.events() {
@@ -62,6 +63,14 @@ pub fn check(ops: &[OpSettings], sinks: &[SinkSettings]) -> Result<(), Failure> 
         }
     }
     Ok(())
+}
+
+/// Refuses copies of an input in which something is to be hidden.
+pub fn copies(ops: &[OpSettings], sinks: &[SinkSettings]) -> Result<(), Failure> {
+    let hides = ops.iter().find(|o| o.common.enabled && o.config.redacts());
+    let (Some(op), Some(sink)) = (hides, sinks.iter().find(|s| s.copy)) else { return Ok(()) };
+    let what = format!("output {} copies the input: what op {} hides would be seen in it", sink.label(), op.name);
+    Err(Failure::usage(what).fix("leave out --copy (copy = true): the clips are encoded then"))
 }
 
 fn uses(who: &str, name: Option<&str>, found: &[String], moved: Option<&str>) -> Result<(), Failure> {

@@ -79,9 +79,20 @@ impl Feed {
             Some(caps) => caps.clone(),
             None => spec.info.to_caps().map_err(|e| Failure::failed(format!("{name}: {e}")))?,
         };
+        Ok(Self::of(pipeline, video, &caps, name, live))
+    }
+
+    /// An appsrc for packets of `caps` in a new pipeline.
+    pub fn packets(caps: &gstreamer::Caps, name: &str, live: bool) -> Result<Self, Failure> {
+        let (pipeline, video) = (gstreamer::Pipeline::with_name("sink"), AppSrc::builder().name("packets").build());
+        pipeline.add(&video).map_err(|e| Failure::failed(format!("cannot build the output pipeline: {e}")))?;
+        Ok(Self::of(pipeline, video, caps, name, live))
+    }
+
+    fn of(pipeline: gstreamer::Pipeline, video: AppSrc, caps: &gstreamer::Caps, name: &str, live: bool) -> Self {
         let room = Arc::new((Mutex::new(()), Condvar::new()));
         let wake = room.clone();
-        video.set_caps(Some(&caps));
+        video.set_caps(Some(caps));
         video.set_format(gstreamer::Format::Time);
         video.set_stream_type(AppStreamType::Stream);
         video.set_max_bytes(0);
@@ -95,7 +106,7 @@ impl Feed {
                 })
                 .build(),
         );
-        Ok(Feed {
+        Feed {
             pipeline,
             video,
             room,
@@ -106,7 +117,7 @@ impl Feed {
             bytes: Arc::default(),
             end: ClockTime::ZERO,
             over: false,
-        })
+        }
     }
 
     /// Where pictures come out.
@@ -231,7 +242,8 @@ impl Feed {
             self.check()?;
             return Err(Failure::output(format!("cannot write {}: the output takes no more ({flow:?})", self.name)));
         }
-        self.end = picture.pts + picture.duration.unwrap_or(ClockTime::ZERO);
+        // Packets come in the order of decoding.
+        self.end = self.end.max(picture.pts + picture.duration.unwrap_or(ClockTime::ZERO));
         let end = self.end.nseconds() as i64;
         self.lanes.iter_mut().for_each(|lane| lane.feed(end));
         if self.live {

@@ -4,6 +4,7 @@ mod anonymous;
 mod audio;
 mod clips;
 mod container;
+mod copy;
 mod display;
 mod encoder;
 mod even;
@@ -24,7 +25,7 @@ use gstreamer::ClockTime;
 use crate::config::{SinkKind, SinkSettings};
 use crate::failure::Failure;
 use crate::frame::{Meta, Spec};
-use crate::source::{AudioTrack, Facts};
+use crate::source::{AudioTrack, Encoded, Facts};
 use crate::vision::event::Event;
 
 pub use target::preflight;
@@ -107,6 +108,8 @@ pub struct Site<'a> {
     pub spec: &'a Arc<Spec>,
     /// Audio tracks.
     pub audio: &'a [AudioTrack],
+    /// The encoded video, where there is any and a sink copies it.
+    pub packets: Option<&'a Encoded>,
     /// Which tap of each track is this sink's.
     pub tap: usize,
     /// The source time that is 0 in the output.

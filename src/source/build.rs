@@ -23,9 +23,10 @@ use super::attach::{Attached, Want, attach, offer_video_meta, sticky_tags};
 use super::audio::{self, Backlog};
 use super::locate::locate;
 use super::network::Remote;
+use super::packets::{Encoded, repeat_parameter_sets};
 use super::pull::Puller;
 use super::timeline::Timeline;
-use super::{AudioTrack, Facts, Input, Opened, cameras};
+use super::{AudioTrack, Facts, Input, Opened, Taps, cameras};
 use crate::config::{SourceSettings, did_you_mean};
 use crate::control::Control;
 use crate::failure::Failure;
@@ -37,7 +38,7 @@ struct Site {
     pipeline: gstreamer::Pipeline,
     appsink: AppSink,
     want: Want,
-    taps: usize,
+    taps: Taps,
     timeline: Timeline,
     attached: Arc<Mutex<Attached>>,
     found: Mutex<Found>,
@@ -51,6 +52,8 @@ struct Found {
     complete: bool,
     /// Audio streams that the other side says it will send, where it says so before it sends them.
     announced: usize,
+    /// What enters each decoder, where somebody copies it.
+    encoded: Vec<(gstreamer::Element, Encoded)>,
     /// The run has begun: a track that comes now is too late for the outputs.
     closed: bool,
 }
@@ -63,7 +66,7 @@ pub fn open(
     input: &Input,
     settings: &SourceSettings,
     formats: &[VideoFormat],
-    taps: usize,
+    taps: Taps,
     control: &Control,
 ) -> Result<Opened, Failure> {
     // Before anything else opens the file: a FIFO would hold it up.
@@ -117,11 +120,12 @@ pub fn open(
     site.wait_for_audio(arrived, control);
     let facts = facts(&puller, &site, input, settings, spec, origin, arrived);
     let mut audio = std::mem::take(&mut site.found.lock().unwrap_or_else(|e| e.into_inner()).audio);
-    if taps == 0 {
+    if taps.audio == 0 {
         // Nobody listens: then nobody waits for it either.
         audio.clear();
     }
-    Ok(Opened { facts, source: Box::new(puller), audio })
+    let packets = site.found.lock().unwrap_or_else(|e| e.into_inner()).encoded.pop().map(|(_, e)| e);
+    Ok(Opened { facts, source: Box::new(puller), audio, packets })
 }
 
 /// Waits for the first frame, or for the certainty that there will be none.
@@ -252,6 +256,7 @@ fn decode_with(site: &Arc<Site>, bin: &gstreamer::Element, uri: &str) -> Result<
 /// Wires the signals that decodebin and uridecodebin share.
 fn decoders(site: &Arc<Site>, bin: &gstreamer::Element) {
     let (weak, timeline) = (Arc::downgrade(site), site.timeline.clone());
+    let watching = weak.clone();
     if let Some(b) = bin.downcast_ref::<gstreamer::Bin>() {
         b.connect_deep_element_added(move |_, _, e| {
             if e.factory().is_some_and(|f| f.name() == "matroskademux") {
@@ -260,6 +265,13 @@ fn decoders(site: &Arc<Site>, bin: &gstreamer::Element) {
             // A bad picture must not end the run; each is counted by its warning.
             if e.is::<gstreamer_video::VideoDecoder>() && e.has_property("max-errors") {
                 e.set_property("max-errors", -1i32);
+            }
+            if let Some(site) = watching.upgrade().filter(|s| s.taps.video > 0) {
+                repeat_parameter_sets(e);
+                if let Some(pad) = e.static_pad("sink").filter(|_| e.is::<gstreamer_video::VideoDecoder>()) {
+                    let encoded = Encoded::watch(&pad, site.taps.video, &site.timeline);
+                    site.found.lock().unwrap_or_else(|e| e.into_inner()).encoded.push((e.clone(), encoded));
+                }
             }
         });
     }
@@ -289,6 +301,11 @@ impl Site {
         match kind.split('/').next() {
             Some("video" | "image") if !found.video => {
                 found.video = true;
+                // Of several videos only the one that is taken; a decoder within a bin of its own is the only one there.
+                let decoder = decoder_of(pad);
+                if found.encoded.len() > 1 {
+                    found.encoded.retain(|(e, _)| decoder.as_ref() == Some(e));
+                }
                 attach(&self.pipeline, pad, &self.appsink, self.want.clone(), self.attached.clone());
                 return;
             }
@@ -296,7 +313,7 @@ impl Site {
             Some("video" | "image") => found.notices.push("more than one video stream: the first one is used".into()),
             Some("audio") => {
                 // Tapped even when nobody listens: "audio only" is worth saying.
-                match audio::attach(&self.pipeline, pad, caps, self.taps, Backlog::Demuxed, &self.timeline) {
+                match audio::attach(&self.pipeline, pad, caps, self.taps.audio, Backlog::Demuxed, &self.timeline) {
                     Ok(track) => found.audio.push(track),
                     Err(e) => log::warn!("{e}"),
                 }
@@ -325,7 +342,7 @@ impl Site {
             let Some(site) = weak.upgrade() else { return Some(false.to_value()) };
             let mut found = site.found.lock().unwrap_or_else(|e| e.into_inner());
             let wanted = match media.as_str() {
-                "audio" => site.taps > 0,
+                "audio" => site.taps.audio > 0,
                 "application" => false,
                 _ => true,
             };
@@ -361,6 +378,15 @@ impl Site {
         attach(&self.pipeline, &pad, &self.appsink, self.want.clone(), self.attached.clone());
         Ok(())
     }
+}
+
+/// The element that `pad`, seen through the walls of bins, belongs to.
+fn decoder_of(pad: &gstreamer::Pad) -> Option<gstreamer::Element> {
+    let mut pad = pad.clone();
+    while let Some(ghost) = pad.downcast_ref::<gstreamer::GhostPad>() {
+        pad = ghost.target()?;
+    }
+    pad.parent_element()
 }
 
 /// True where an audio stream is cut into whole packets and ready for a muxer.
