@@ -11,7 +11,7 @@ use gstreamer::{ClockTime, PadProbeData, PadProbeReturn, PadProbeType};
 
 use super::container::Container;
 use super::feed::Feed;
-use super::{Delivery, Site};
+use super::{Delivery, Site, mp4};
 use crate::config::SinkSettings;
 use crate::failure::Failure;
 use crate::gst::{has, make};
@@ -24,7 +24,7 @@ const ROOM: ClockTime = ClockTime::from_seconds(3_600_000);
 pub fn fits(settings: &SinkSettings, container: &Container, video: Option<&Encoded>) -> Result<(), Failure> {
     let cannot = |why: String| Failure::output(format!("cannot copy into {}: {why}", settings.label()));
     let Some(caps) = video.and_then(Encoded::caps) else {
-        return Err(cannot("this input delivers pixels, and no encoded video to copy".into())
+        return Err(cannot("there is no encoded video of this input to be had".into())
             .fix("leave out --copy (copy = true): clips are encoded then"));
     };
     if container.no_timestamps {
@@ -34,15 +34,16 @@ pub fn fits(settings: &SinkSettings, container: &Container, video: Option<&Encod
     let media = caps.structure(0).map(|s| s.name().to_string()).unwrap_or_default();
     if !container.takes(&caps) || !container.takes_video(&media) {
         let codec = gstreamer_pbutils::pb_utils_get_codec_description(&caps);
+        let other = if container.shown_times() { "" } else { "let the clips end in .mkv, or " };
         return Err(cannot(format!("{} cannot hold {codec}", container.name))
-            .fix("let the clips end in .mkv, or leave out --copy (copy = true): they are encoded then"));
+            .fix(format!("{other}leave out --copy (copy = true): they are encoded then")));
     }
     Ok(())
 }
 
 /// True where `container` says nothing of how a picture has to be turned.
 pub fn lies(container: &Container, video: &Encoded) -> bool {
-    !container.fragments() && video.orientation().is_some()
+    video.orientation().is_some_and(|o| !container.fragments() || !mp4::turns(&o))
 }
 
 /// The way in for packets, and what follows it.
@@ -89,12 +90,6 @@ pub fn packets(
         chain.push(make(timestamper)?);
     }
     if let Some(pad) = feed.video().static_pad("src") {
-        if let Some(orientation) = video.orientation().filter(|_| !site.anonymous) {
-            let mut tags = gstreamer::TagList::new();
-            tags.make_mut()
-                .add::<gstreamer::tags::ImageOrientation>(&orientation.as_str(), gstreamer::TagMergeMode::Replace);
-            let _ = pad.store_sticky_event(&gstreamer::event::Tag::new(tags));
-        }
         pad.add_probe(PadProbeType::EVENT_DOWNSTREAM, |_, info| {
             if let Some(PadProbeData::Event(event)) = &mut info.data
                 && let gstreamer::EventView::Segment(s) = event.view()

@@ -100,7 +100,11 @@ impl FileSink {
         let path = settings.path.as_deref().ok_or_else(|| Failure::usage("a file sink has no path"))?;
         let container = Container::of(path)?;
         let (feed, chain) = copy::packets(settings, site, container, video, first)?;
-        Self::build(settings, site, container, feed, chain, "copied".into(), Vec::new())
+        let sink = Self::build(settings, site, container, feed, chain, "copied".into(), Vec::new())?;
+        if let (Some(recording), Some(orientation)) = (&sink.recording, video.orientation()) {
+            recording.turn(orientation);
+        }
+        Ok(sink)
     }
 
     /// `chain` follows the feed and ends in encoded video.

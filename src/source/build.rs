@@ -23,10 +23,10 @@ use super::attach::{Attached, Want, attach, offer_video_meta, sticky_tags};
 use super::audio::{self, Backlog};
 use super::locate::locate;
 use super::network::Remote;
-use super::packets::{Encoded, repeat_parameter_sets};
+use super::packets::{self, Encoded};
 use super::pull::Puller;
 use super::timeline::Timeline;
-use super::{AudioTrack, Facts, Input, Opened, Taps, cameras};
+use super::{AudioTrack, Facts, Input, Opened, Taps, cameras, edits};
 use crate::config::{SourceSettings, did_you_mean};
 use crate::control::Control;
 use crate::failure::Failure;
@@ -39,6 +39,8 @@ struct Site {
     appsink: AppSink,
     want: Want,
     taps: Taps,
+    /// A file without edit lists.
+    unedited: bool,
     timeline: Timeline,
     attached: Arc<Mutex<Attached>>,
     found: Mutex<Found>,
@@ -91,6 +93,7 @@ pub fn open(
         appsink,
         want: Want { formats: formats.to_vec(), interlaced: settings.interlaced },
         taps,
+        unedited: matches!(input, Input::File(path) if edits::none(path)),
         timeline: puller.timeline.clone(),
         attached: puller.attached.clone(),
         found: Mutex::default(),
@@ -244,7 +247,7 @@ fn decode_with(site: &Arc<Site>, bin: &gstreamer::Element, uri: &str) -> Result<
     bin.connect("autoplug-continue", false, |v| {
         let (pad, caps) = (v[1].get::<gstreamer::Pad>(), v[2].get::<gstreamer::Caps>());
         let go_on = match (pad, caps) {
-            (Ok(pad), Ok(caps)) => !is_final_audio(&pad, &caps),
+            (Ok(pad), Ok(caps)) => !audio::is_final(&pad, &caps),
             _ => true,
         };
         Some(go_on.to_value())
@@ -256,19 +259,22 @@ fn decode_with(site: &Arc<Site>, bin: &gstreamer::Element, uri: &str) -> Result<
 /// Wires the signals that decodebin and uridecodebin share.
 fn decoders(site: &Arc<Site>, bin: &gstreamer::Element) {
     let (weak, timeline) = (Arc::downgrade(site), site.timeline.clone());
-    let watching = weak.clone();
+    let (watching, unedited) = (weak.clone(), site.unedited);
     if let Some(b) = bin.downcast_ref::<gstreamer::Bin>() {
         b.connect_deep_element_added(move |_, _, e| {
-            if e.factory().is_some_and(|f| f.name() == "matroskademux") {
-                timeline.plain.store(true, Ordering::Relaxed);
+            match e.factory().map(|f| f.name()).as_deref() {
+                Some("matroskademux") => timeline.plain.store(true, Ordering::Relaxed),
+                Some("qtdemux") if unedited => edits::leave_open(&e),
+                _ => {}
             }
             // A bad picture must not end the run; each is counted by its warning.
             if e.is::<gstreamer_video::VideoDecoder>() && e.has_property("max-errors") {
                 e.set_property("max-errors", -1i32);
             }
             if let Some(site) = watching.upgrade().filter(|s| s.taps.video > 0) {
-                repeat_parameter_sets(e);
-                if let Some(pad) = e.static_pad("sink").filter(|_| e.is::<gstreamer_video::VideoDecoder>()) {
+                packets::repeat_parameter_sets(e);
+                let place = e.is::<gstreamer_video::VideoDecoder>() || e.has_property("config-interval");
+                if let Some(pad) = e.static_pad("sink").filter(|_| place) {
                     let encoded = Encoded::watch(&pad, site.taps.video, &site.timeline);
                     site.found.lock().unwrap_or_else(|e| e.into_inner()).encoded.push((e.clone(), encoded));
                 }
@@ -301,11 +307,8 @@ impl Site {
         match kind.split('/').next() {
             Some("video" | "image") if !found.video => {
                 found.video = true;
-                // Of several videos only the one that is taken; a decoder within a bin of its own is the only one there.
-                let decoder = decoder_of(pad);
-                if found.encoded.len() > 1 {
-                    found.encoded.retain(|(e, _)| decoder.as_ref() == Some(e));
-                }
+                let place = packets::place(pad, &found.encoded);
+                found.encoded = place.map(|n| found.encoded.swap_remove(n)).into_iter().collect();
                 attach(&self.pipeline, pad, &self.appsink, self.want.clone(), self.attached.clone());
                 return;
             }
@@ -378,33 +381,4 @@ impl Site {
         attach(&self.pipeline, &pad, &self.appsink, self.want.clone(), self.attached.clone());
         Ok(())
     }
-}
-
-/// The element that `pad`, seen through the walls of bins, belongs to.
-fn decoder_of(pad: &gstreamer::Pad) -> Option<gstreamer::Element> {
-    let mut pad = pad.clone();
-    while let Some(ghost) = pad.downcast_ref::<gstreamer::GhostPad>() {
-        pad = ghost.target()?;
-    }
-    pad.parent_element()
-}
-
-/// True where an audio stream is cut into whole packets and ready for a muxer.
-fn is_final_audio(pad: &gstreamer::Pad, caps: &gstreamer::Caps) -> bool {
-    let Some(s) = caps.structure(0) else { return false };
-    if !s.name().starts_with("audio/") {
-        return false;
-    }
-    if s.get::<bool>("framed").unwrap_or(false) || s.get::<bool>("parsed").unwrap_or(false) {
-        return true;
-    }
-    let parser_before = pad
-        .parent_element()
-        .and_then(|e| e.factory())
-        .is_some_and(|f| f.has_type(gstreamer::ElementFactoryType::PARSER));
-    let parsers = gstreamer::ElementFactory::factories_with_type(
-        gstreamer::ElementFactoryType::PARSER,
-        gstreamer::Rank::MARGINAL,
-    );
-    parser_before || !parsers.iter().any(|f| f.can_sink_any_caps(caps))
 }

@@ -6,6 +6,7 @@ mod audio;
 mod build;
 pub mod cameras;
 mod colr;
+mod edits;
 pub mod generate;
 mod generated;
 mod gif;

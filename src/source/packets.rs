@@ -1,4 +1,5 @@
-//! Encoded video on its way into the decoder, for outputs that copy it: a probe at the decoder, and a tap for each of them.
+//! Encoded video on its way into the decoder, for outputs that copy it: a probe at the decoder, or before the parser where the
+//! container has whole packets, and a tap for each output.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -17,6 +18,8 @@ pub struct VideoPacket {
     pub time: i64,
     /// How much earlier it is decoded, in nanoseconds, where the container says so.
     pub lead: Option<i64>,
+    /// Only a guess: the container does not say when the picture is shown.
+    pub guessed: bool,
     /// Decoding can begin here.
     pub key: bool,
 }
@@ -106,7 +109,42 @@ fn packet(pad: &gstreamer::Pad, buffer: &gstreamer::Buffer, timeline: &Timeline,
     let time = pts.or(dts).and_then(|t| timeline.at(t, segment)).unwrap_or(next);
     let lead = pts.zip(dts).map(|(p, d)| p.nseconds() as i64 - d.nseconds() as i64);
     let key = !buffer.flags().contains(BufferFlags::DELTA_UNIT);
-    Some(VideoPacket { buffer: buffer.clone(), time, lead, key })
+    Some(VideoPacket { buffer: buffer.clone(), time, lead, guessed: pts.is_none(), key })
+}
+
+/// Where packets come by on their way to `pad`, which has pixels: of all places that are watched the one whose packets
+/// are the input's own. h264parse puts parameter sets into the first one, which is good for streams without headers only.
+pub fn place(pad: &gstreamer::Pad, watched: &[(gstreamer::Element, Encoded)]) -> Option<usize> {
+    let mut pad = pad.clone();
+    while let Some(ghost) = pad.downcast_ref::<gstreamer::GhostPad>() {
+        pad = ghost.target()?;
+    }
+    let last = pad.parent_element()?;
+    // Opacity has packets of its own.
+    if last.static_pad("alpha").is_some() {
+        return None;
+    }
+    let (mut place, mut next) = (None, Some(last));
+    while let Some(e) = next {
+        let caps = e.static_pad("sink").and_then(|p| p.current_caps());
+        let headers = caps.is_some_and(|c| c.structure(0).is_some_and(|s| s.has_field("codec_data")));
+        if let Some(n) = watched.iter().position(|(w, _)| *w == e)
+            && (place.is_none() || headers)
+        {
+            place = Some(n);
+        }
+        next = before(&e);
+    }
+    place
+}
+
+/// The element in front of one with one way in.
+fn before(e: &gstreamer::Element) -> Option<gstreamer::Element> {
+    let mut peer = e.static_pad("sink")?.peer()?;
+    while peer.parent_element().is_none() {
+        peer = peer.parent()?.downcast::<gstreamer::GhostPad>().ok()?.peer()?;
+    }
+    peer.parent_element()
 }
 
 /// Has a parser repeat parameter sets at each keyframe of a stream that has them only in its packets: a copy may begin at any.

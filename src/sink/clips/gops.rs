@@ -89,7 +89,13 @@ mod tests {
         gstreamer::init().unwrap();
         let mut gops = Gops::default();
         for (i, time) in times.iter().enumerate() {
-            gops.add(VideoPacket { buffer: gstreamer::Buffer::new(), time: *time, lead: None, key: i == 0 });
+            gops.add(VideoPacket {
+                buffer: gstreamer::Buffer::new(),
+                time: *time,
+                lead: None,
+                guessed: false,
+                key: i == 0,
+            });
         }
         gops.pop().unwrap()
     }
@@ -116,7 +122,13 @@ mod tests {
     fn packets_without_a_keyframe_are_let_go() {
         gstreamer::init().unwrap();
         let mut gops = Gops::default();
-        let packet = |key| VideoPacket { buffer: gstreamer::Buffer::from_slice([0; 7]), time: 5, lead: None, key };
+        let packet = |key| VideoPacket {
+            buffer: gstreamer::Buffer::from_slice([0; 7]),
+            time: 5,
+            lead: None,
+            guessed: false,
+            key,
+        };
         gops.add(packet(false));
         assert_eq!((gops.bytes(), gops.front().is_none()), (0, true));
         gops.add(packet(true));

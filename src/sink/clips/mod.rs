@@ -229,6 +229,10 @@ impl ClipSink {
             }
             if !goes_on {
                 let Some(first) = gop.packets.first() else { return Ok(()) };
+                if gop.packets.iter().any(|p| p.guessed) {
+                    let what = format!("cannot copy {}: it does not say when each picture is shown", self.facts.name);
+                    return Err(Failure::output(what).fix("leave out --copy (copy = true): clips are encoded then"));
+                }
                 self.begin(span.clone(), ClockTime::ZERO, gop.key(), Some(first))?;
             }
             let Some(clip) = self.open.iter_mut().find(|c| c.span.is(span)) else { continue };
