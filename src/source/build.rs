@@ -41,6 +41,8 @@ struct Site {
     taps: Taps,
     /// A file without edit lists.
     unedited: bool,
+    /// A file that says it is shorter than what has to be read.
+    length: Option<edits::Length>,
     timeline: Timeline,
     attached: Arc<Mutex<Attached>>,
     found: Mutex<Found>,
@@ -87,13 +89,14 @@ pub fn open(
         _ => None,
     };
     let patience = Duration::from_nanos(settings.timeout.0.nseconds());
-    let mut puller = Puller::new(pipeline.clone(), appsink.clone(), name.clone(), path, patience);
+    let mut puller = Puller::new(pipeline.clone(), appsink.clone(), name.clone(), path.clone(), patience);
     let site = Arc::new(Site {
         pipeline,
         appsink,
         want: Want { formats: formats.to_vec(), interlaced: settings.interlaced },
         taps,
-        unedited: matches!(input, Input::File(path) if edits::none(path)),
+        unedited: path.as_deref().is_some_and(edits::none),
+        length: path.as_deref().and_then(edits::Length::of),
         timeline: puller.timeline.clone(),
         attached: puller.attached.clone(),
         found: Mutex::default(),
@@ -190,6 +193,7 @@ fn facts(
     arrived: Instant,
 ) -> Facts {
     let duration = site.pipeline.query_duration::<gstreamer::ClockTime>();
+    let duration = site.length.as_ref().map(|l| l.said).or(duration);
     let attached = site.attached.lock().unwrap_or_else(|e| e.into_inner()).clone();
     let found = site.found.lock().unwrap_or_else(|e| e.into_inner());
     let format = spec.info.format().to_string();
@@ -238,7 +242,14 @@ fn open_remote(site: &Arc<Site>, remote: Arc<Remote>, settings: &SourceSettings)
 }
 
 fn decode(site: &Arc<Site>, uri: &str) -> Result<(), Failure> {
-    decode_with(site, &make("uridecodebin")?, uri)
+    let bin = make("uridecodebin")?;
+    if let Some(length) = site.length.clone() {
+        bin.connect("source-setup", false, move |v| {
+            v[1].get::<gstreamer::Element>().iter().for_each(|source| length.mend(source));
+            None
+        });
+    }
+    decode_with(site, &bin, uri)
 }
 
 fn decode_with(site: &Arc<Site>, bin: &gstreamer::Element, uri: &str) -> Result<(), Failure> {

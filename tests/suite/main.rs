@@ -5,6 +5,7 @@ mod common;
 
 mod allocations;
 mod cli;
+mod clips;
 mod configs;
 mod counting;
 mod detail;
