@@ -27,6 +27,11 @@ impl Control {
         self.signals.fetch_add(1, Ordering::SeqCst) + 1
     }
 
+    /// How many signals came so far.
+    pub fn signals(&self) -> u32 {
+        self.signals.load(Ordering::SeqCst)
+    }
+
     /// True when the user, not an error, asked to stop.
     pub fn signalled(&self) -> bool {
         self.signals.load(Ordering::SeqCst) > 0

@@ -6,6 +6,7 @@
 //! reader thread     (zero-copy Mats)    processing thread              writer thread, one per sink
 //! ```
 
+pub mod batch;
 pub mod cli;
 pub mod config;
 pub mod control;
@@ -15,6 +16,7 @@ pub mod failure;
 pub mod frame;
 mod gst;
 pub mod ops;
+pub mod page;
 pub mod pipeline;
 pub mod redact;
 pub mod sink;

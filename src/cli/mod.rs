@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod batch;
 mod check;
 mod completions;
 pub mod devices;
@@ -40,6 +41,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Args>),
+    Batch(Box<batch::Args>),
+    /// One job of a batch
+    #[command(hide = true)]
+    Job,
     Probe(probe::Args),
     Devices(devices::Args),
     Ops(ops::Args),
@@ -58,7 +63,9 @@ pub fn main() -> ExitCode {
     log_to_stderr(cli.quiet, cli.verbose);
     let control = Control::default();
     let result = match &cli.command {
-        Command::Run(args) => listen(&control).and_then(|()| run::run(args, cli.quiet, &control)),
+        Command::Run(args) => listen(&control, &RUN).and_then(|()| run::run(args, cli.quiet, &control)),
+        Command::Batch(args) => listen(&control, &BATCH).and_then(|()| batch::run(args, cli.quiet, &control)),
+        Command::Job => crate::batch::work::work(),
         Command::Ops(args) => ops::run(args),
         Command::Models(args) => models::run(args),
         Command::Check(args) => check::run(args),
@@ -102,8 +109,17 @@ fn log_to_stderr(quiet: bool, verbose: u8) {
     env_logger::Builder::from_env(env).format_timestamp_millis().format_target(verbose > 0).init();
 }
 
+/// What is said to the first signal, and to the second if that ends the process at once.
+type Words = (&'static str, Option<&'static str>);
+
+const RUN: Words = (
+    "stopping: writing what was taken in (again to stop at once)",
+    Some("stopped at once: unfinished outputs stay beside their places as NAME.partial-N.EXT"),
+);
+const BATCH: Words = ("stopping: the running jobs finish, none begins (again to stop at once)", None);
+
 /// SIGINT, SIGTERM and SIGHUP: once to stop in order, twice to stop at once.
-fn listen(control: &Control) -> Result<(), Failure> {
+fn listen(control: &Control, words: &'static Words) -> Result<(), Failure> {
     let control = control.clone();
     let mut first = None;
     ctrlc::set_handler(move || {
@@ -115,9 +131,9 @@ fn listen(control: &Control) -> Result<(), Failure> {
         // Nobody may be left to read it: after a hangup standard error is gone.
         let mut err = std::io::stderr();
         if control.signal() == 1 {
-            let _ = writeln!(err, "\nstopping: writing what was taken in (again to stop at once)");
-        } else {
-            let _ = writeln!(err, "stopped at once: unfinished outputs stay beside their places as NAME.partial-N.EXT");
+            let _ = writeln!(err, "\n{}", words.0);
+        } else if let Some(last) = words.1 {
+            let _ = writeln!(err, "{last}");
             std::process::exit(Class::Stopped as i32);
         }
     })

@@ -122,7 +122,7 @@ struct SourceArgs {
 
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Output")]
-struct EncodingArgs {
+pub struct EncodingArgs {
     /// x264, x265, openh264, vp8, vp9, av1, mjpeg, mpeg4, ffv1, prores, hardware, or a GStreamer element
     /// [the best that is installed for the container]
     #[arg(long, value_name = "NAME")]
@@ -184,7 +184,6 @@ impl Args {
         take!(start, end, frames, size, fps, format, tone, truth);
         take!(stride, seed, rtsp_transport, latency, interlaced, timeout);
         source.live |= a.live;
-        source.audio &= !self.encoding.no_audio;
         if source.uri.is_empty() {
             return Err(Failure::usage("no input")
                 .fix("framewright run INPUT -o OUTPUT, as in: framewright run traffic.mp4 -o out.mp4"));
@@ -193,28 +192,7 @@ impl Args {
         if s.sinks.is_empty() {
             return Err(Failure::usage("no output").fix("-o FILE, -o display, or -o null to measure or analyse only"));
         }
-        if self.encoding.copy && !s.sinks.iter().any(|s| s.kind == SinkKind::Clips) {
-            return Err(Failure::usage("--copy is for clips, and no output makes any").fix("-o 'clips:clips/{n}.mp4'"));
-        }
-        let options = self.options()?;
-        let e = &self.encoding;
-        for sink in &mut s.sinks {
-            sink.overwrite |= self.overwrite;
-            sink.policy = e.policy.or(sink.policy);
-            sink.copy |= self.encoding.copy && sink.kind == SinkKind::Clips;
-            if matches!(sink.kind, SinkKind::File | SinkKind::Clips) && !sink.copy {
-                sink.encoder = e.encoder.clone().or(sink.encoder.take());
-                // Quality and bitrate exclude each other: what the command line says replaces either.
-                if e.quality.is_some() || e.bitrate.is_some() {
-                    (sink.quality, sink.bitrate) = (e.quality, e.bitrate);
-                }
-                sink.preset = e.preset.clone().or(sink.preset.take());
-                sink.keyint = e.keyint.or(sink.keyint);
-                sink.encoder_options.extend(options.clone());
-            }
-            sink.check().map_err(|i| Failure::usage(i.message))?;
-        }
-        config::sight::copies(&s.ops, &s.sinks)?;
+        self.encoding.apply(&mut s, self.overwrite)?;
         if let Some(n) = self.threads {
             s.threads = Some(n.into());
         }
@@ -229,13 +207,41 @@ impl Args {
         }
         Ok(s)
     }
+}
+
+impl EncodingArgs {
+    /// Puts what the command line says in place of what the sinks of `s` say; checks them.
+    pub fn apply(&self, s: &mut Settings, overwrite: bool) -> Result<(), Failure> {
+        let options = self.options()?;
+        if self.copy && !s.sinks.iter().any(|s| s.kind == SinkKind::Clips) {
+            return Err(Failure::usage("--copy is for clips, and no output makes any").fix("-o 'clips:clips/{n}.mp4'"));
+        }
+        for sink in &mut s.sinks {
+            sink.overwrite |= overwrite;
+            sink.policy = self.policy.or(sink.policy);
+            sink.copy |= self.copy && sink.kind == SinkKind::Clips;
+            if matches!(sink.kind, SinkKind::File | SinkKind::Clips) && !sink.copy {
+                sink.encoder = self.encoder.clone().or(sink.encoder.take());
+                // Quality and bitrate exclude each other: what the command line says replaces either.
+                if self.quality.is_some() || self.bitrate.is_some() {
+                    (sink.quality, sink.bitrate) = (self.quality, self.bitrate);
+                }
+                sink.preset = self.preset.clone().or(sink.preset.take());
+                sink.keyint = self.keyint.or(sink.keyint);
+                sink.encoder_options.extend(options.clone());
+            }
+            sink.check().map_err(|i| Failure::usage(i.message))?;
+        }
+        s.source.audio &= !self.no_audio;
+        config::sight::copies(&s.ops, &s.sinks)
+    }
 
     fn options(&self) -> Result<BTreeMap<String, String>, Failure> {
         let pair = |o: &String| match o.split_once('=') {
             Some((k, v)) if !k.is_empty() => Ok((k.to_owned(), v.to_owned())),
             _ => Err(Failure::usage(format!("--encoder-option {o}: give KEY=VALUE, as in b-adapt=false"))),
         };
-        self.encoding.encoder_option.iter().map(pair).collect()
+        self.encoder_option.iter().map(pair).collect()
     }
 }
 

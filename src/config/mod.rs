@@ -21,7 +21,7 @@ use std::path::PathBuf;
 
 pub use crate::ops::Invalid;
 pub use file::print;
-pub use read::{Given, read, read_file, read_op};
+pub use read::{Given, read, read_file, read_op, read_printed};
 pub use schema::schema;
 pub use sink::{Content, IMAGE_EXTENSIONS, Policy, SinkKind, SinkSettings};
 pub use source::{Interlaced, RtspTransport, SourceSettings};

@@ -84,6 +84,15 @@ pub fn read_file(path: &Path) -> Result<Settings, Failure> {
     read(&Given { file: Some(path), ..Given::default() })
 }
 
+/// Reads what [`super::print`] wrote.
+pub fn read_printed(text: &str) -> Result<Settings, Failure> {
+    let texts = Texts::default();
+    let mut root = texts.table("the configuration", text.to_owned(), Kind::File)?.into_inner();
+    vars::fill_in(&texts, &mut root)?;
+    let regions = Named::take(&texts, &mut root)?;
+    Reader { texts: &texts, regions: &regions }.settings(root)
+}
+
 /// Reads and checks one `--op` argument.
 pub fn read_op(text: &str) -> Result<OpSettings, Failure> {
     let settings = assemble(&Given { ops: &[text.to_owned()], ..Given::default() })?;

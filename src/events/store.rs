@@ -233,6 +233,43 @@ impl Store {
     }
 }
 
+/// Moves the runs of the database at `part` into the one at `whole`, in place of runs of the same ids there; their stream is
+/// called `stream`. All of it or nothing.
+pub fn gather(whole: &Path, part: &Path, stream: &str) -> rusqlite::Result<()> {
+    let mut store = Store::create(whole)?;
+    store.db.execute("ATTACH ?1 AS part", [part.to_string_lossy()])?;
+    let transaction = store.db.transaction()?;
+    let again = "SELECT number FROM runs WHERE run IN (SELECT run FROM part.runs)";
+    for table in ["frames", "detections", "events"] {
+        transaction.execute(&format!("DELETE FROM {table} WHERE run IN ({again})"), [])?;
+    }
+    transaction.execute(&format!("DELETE FROM runs WHERE number IN ({again})"), [])?;
+    transaction.execute(
+        "INSERT INTO runs (run, stream, live, width, height, program, started, ended)
+         SELECT run, ?1, live, width, height, program, started, ended FROM part.runs",
+        [stream],
+    )?;
+    for table in ["frames", "detections", "events"] {
+        // The run's number differs from database to database.
+        let columns: Vec<String> = {
+            let mut info = transaction.prepare(&format!("SELECT name FROM pragma_table_info('{table}')"))?;
+            info.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?
+        };
+        let own: Vec<String> =
+            columns.iter().map(|c| if c == "run" { "m.number".to_owned() } else { format!("t.{c}") }).collect();
+        transaction.execute(
+            &format!(
+                "INSERT INTO {table} ({}) SELECT {} FROM part.{table} t JOIN part.runs p ON p.number = t.run
+                 JOIN main.runs m ON m.run = p.run ORDER BY t.rowid",
+                columns.join(", "),
+                own.join(", ")
+            ),
+            [],
+        )?;
+    }
+    transaction.commit()
+}
+
 /// Opens a database to ask it, not to change it.
 pub fn open(path: &Path) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;

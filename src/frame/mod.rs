@@ -10,6 +10,7 @@ mod meta;
 mod picture;
 mod planes;
 mod pool;
+mod thumbnail;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,6 +27,7 @@ pub use meta::{Measurement, Meta};
 pub use picture::{rgb, save};
 pub use planes::{PlaneBytes, PlaneBytesMut, Planes, PlanesMut, shape_scratch};
 pub use pool::Pool;
+pub use thumbnail::{Thumbnails, jpeg, outline};
 
 /// What can go wrong between a buffer and a `Mat`.
 #[derive(Debug, thiserror::Error)]

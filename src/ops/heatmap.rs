@@ -1,7 +1,5 @@
 //! Where things have been, as a picture.
 
-mod warmth;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +7,6 @@ use gstreamer::ClockTime;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::warmth::Warmth;
 use super::detect::Labels;
 use super::drawing::check_length;
 use super::overlay::{Overlay, Prepared};
@@ -18,6 +15,7 @@ use crate::config::Time;
 use crate::frame::{Frame, Spec, rgb, save};
 use crate::vision::Rect;
 use crate::vision::count::Anchor;
+use crate::vision::warmth::Warmth;
 
 /// Shows where what `detect` found has been: as colours over the video, as a picture file at the end, or both.
 ///

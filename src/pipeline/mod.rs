@@ -17,6 +17,7 @@ mod sightings;
 pub mod stages;
 pub mod stats;
 pub mod watch;
+pub mod witness;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -41,6 +42,7 @@ use report::Report;
 use select::{Selection, Verdict};
 use stats::{Counters, SinkStats, Summary};
 use watch::{Reread, Watch};
+use witness::Witness;
 
 /// Frames between reader and ops.
 const DEPTH: usize = 3;
@@ -61,6 +63,10 @@ pub trait Progress {
     fn tick(&mut self, counters: &Counters, elapsed: Duration);
     /// Called before anything else is printed.
     fn end(&mut self);
+    /// Who wants to see pictures from both sides of the ops. Asked for once, after [`Progress::begin`].
+    fn witness(&self) -> Option<Arc<Witness>> {
+        None
+    }
 }
 
 /// Runs `settings` to the end. The summary is there even when the run failed after its start. With `reread`, which answers
@@ -199,7 +205,7 @@ fn start(
         }
         None => (crossbeam_channel::never(), None),
     };
-    let intake = Intake { frames: from_reader, edits, edit: None };
+    let intake = Intake { frames: from_reader, edits, edit: None, witness: progress.witness() };
     let ops = spawn("ops", move || process(chain, measures, intake, outlets, &c, &k, &alive, &last, run))?;
     Ok(Running { report, counters, started, first, reader, ops, writers, _watch: watch })
 }

@@ -13,6 +13,7 @@ use super::measures::Measures;
 use super::sightings::{self, Sightings};
 use super::stages;
 use super::stats::Counters;
+use super::witness::Witness;
 use crate::control::Control;
 use crate::events::{Numbering, Run};
 use crate::failure::Failure;
@@ -41,6 +42,8 @@ pub struct Intake {
     pub edits: Receiver<Chain>,
     /// The chain that waits: frames are held back until it is taken.
     pub edit: Option<Chain>,
+    /// Sees each frame.
+    pub witness: Option<Arc<Witness>>,
 }
 
 impl Iterator for Intake {
@@ -58,7 +61,7 @@ impl Iterator for Intake {
                     self.next()
                 }
             },
-            recv(self.frames) -> frame => frame.ok(),
+            recv(self.frames) -> frame => frame.ok().inspect(|f| if let Some(w) = &self.witness { w.before(f) }),
         }
     }
 }
@@ -78,8 +81,10 @@ pub fn process(
 ) -> (Processed, Result<(), Failure>) {
     let (mut edits, mut seen) = (0, BTreeMap::new());
     let mut numbering = Numbering::new(run);
+    let witness = intake.witness.clone();
     let mut deliver = |mut frame: Frame| {
         measures.add(&frame);
+        witness.iter().for_each(|w| w.after(&frame));
         let arrived = frame.arrived;
         Counters::bump(&counters.processed);
         counters.position.store(frame.pts.nseconds(), Ordering::Relaxed);

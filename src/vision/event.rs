@@ -89,6 +89,23 @@ impl Kind {
             Kind::LimitKept => "limit.kept",
         }
     }
+
+    /// What began what this ends.
+    pub fn begun_by(self) -> Option<Kind> {
+        Some(match self {
+            Kind::MotionEnded => Kind::MotionStarted,
+            Kind::CrowdingEnded => Kind::CrowdingStarted,
+            Kind::LimitKept => Kind::LimitPassed,
+            Kind::TrackEnded => Kind::TrackStarted,
+            Kind::ZoneLeft => Kind::ZoneEntered,
+            _ => return None,
+        })
+    }
+
+    /// True for what another event ends.
+    pub fn goes_on(self) -> bool {
+        Kind::ALL.iter().any(|k| k.begun_by() == Some(self))
+    }
 }
 
 /// A value that belongs to an event.

@@ -10,6 +10,7 @@ pub mod motion;
 mod rect;
 pub mod scenes;
 pub mod track;
+pub mod warmth;
 
 pub use detection::{Detection, Point};
 pub use rect::Rect;

@@ -139,6 +139,12 @@ impl Run {
         self
     }
 
+    /// It may take so many seconds.
+    pub fn limit(mut self, seconds: u64) -> Self {
+        self.limit = Duration::from_secs(seconds);
+        self
+    }
+
     /// Starts it.
     pub fn start(self) -> Running {
         let binary = env!("CARGO_BIN_EXE_framewright");

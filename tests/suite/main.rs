@@ -4,6 +4,7 @@
 mod common;
 
 mod allocations;
+mod batch;
 mod cli;
 mod clips;
 mod configs;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use self::cut::Scenes;
 use self::paint::Painter;
-use self::report::{Log, Thumbnails};
+use self::report::{Log, Shots};
 use super::detect::Labels;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Reach, Sight, Stream};
 use crate::config::Time;
@@ -226,7 +226,7 @@ struct Redacting {
     found: Vec<Found>,
     shown: Vec<Cover>,
     log: Log,
-    thumbnails: Option<Thumbnails>,
+    thumbnails: Option<Shots>,
 }
 
 impl Redacting {
@@ -289,7 +289,7 @@ impl Redacting {
     }
 
     fn thumbnail(&mut self, frame: &Frame) -> Result<(), OpError> {
-        if let Some(thumbnails) = &mut self.thumbnails {
+        if let Some(thumbnails) = &self.thumbnails {
             let picture = thumbnails.of(frame, &self.shown)?;
             self.log.picture(picture);
             self.log.save_now_and_then();
@@ -309,7 +309,7 @@ impl Op for Redacting {
         self.pool = Some(Pool::new(&input.info)?);
         if let Some(path) = &self.config.report {
             self.log = Log::to(path, &stream.name, self.config.thumbnails, self.config.report_original)?;
-            self.thumbnails = Some(Thumbnails::new(input)?);
+            self.thumbnails = Some(Shots::new(input)?);
         }
         Ok(input.clone())
     }

@@ -2,16 +2,14 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use gstreamer::ClockTime;
-use gstreamer_video::VideoFormat;
 use serde_json::{Value, json};
 
 use super::seconds;
-use crate::frame::{Converter, Frame, Spec};
+use crate::frame::{Frame, Spec, Thumbnails, jpeg, outline};
 use crate::ops::OpError;
 use crate::vision::Rect;
 use crate::vision::cover::{Cover, Why};
@@ -205,58 +203,18 @@ fn escaped(text: &str) -> String {
 }
 
 /// Makes thumbnails.
-pub struct Thumbnails {
-    converter: Converter,
-    /// Thumbnail to picture.
-    scale: (f32, f32),
-}
+pub struct Shots(Thumbnails);
 
-impl Thumbnails {
+impl Shots {
     /// Of pictures like `spec`.
     pub fn new(spec: &Spec) -> Result<Self, OpError> {
-        let (info, par) = (&spec.info, spec.info.par());
-        let (w, h) = (f64::from(info.width()), f64::from(info.height()));
-        let aspect = h / w * f64::from(par.denom().max(1)) / f64::from(par.numer().max(1));
-        let wide = WIDE.min(info.width());
-        let high = (f64::from(wide) * aspect).round().clamp(1.0, 2.0 * f64::from(WIDE)) as u32;
-        let to = Arc::new(spec.with_format(VideoFormat::Rgb)?.with_size(wide, high)?);
-        let scale = (wide as f32 / w as f32, high as f32 / h as f32);
-        Ok(Thumbnails { converter: Converter::new(spec, to)?, scale })
+        Ok(Shots(Thumbnails::new(spec, WIDE)?))
     }
 
     /// A JPEG of the picture with the predicted covers outlined.
-    pub fn of(&mut self, frame: &Frame, covers: &[Cover]) -> Result<Vec<u8>, OpError> {
-        let small = self.converter.convert(frame)?;
-        let (planes, width, height) = (small.planes()?, small.width(), small.height());
-        let mut rgb = Vec::with_capacity(3 * width as usize * height as usize);
-        for y in 0..height {
-            rgb.extend_from_slice(planes.row(0, y)?);
-        }
-        let mut picture = ::image::RgbImage::from_raw(width, height, rgb).unwrap_or_default();
-        for cover in covers.iter().filter(|c| c.why != Why::Seen) {
-            let Rect { x, y, w, h } = cover.rect;
-            let place = Rect::new(x * self.scale.0, y * self.scale.1, w * self.scale.0, h * self.scale.1);
-            outline(&mut picture, &place);
-        }
-        let mut jpeg = Vec::new();
-        ::image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 80)
-            .encode_image(&picture)
-            .map_err(|e| OpError::Refused(format!("cannot make a thumbnail: {e}")))?;
-        Ok(jpeg)
+    pub fn of(&self, frame: &Frame, covers: &[Cover]) -> Result<Vec<u8>, OpError> {
+        let mut picture = self.0.of(frame)?;
+        covers.iter().filter(|c| c.why != Why::Seen).for_each(|c| outline(&mut picture, &self.0.place(&c.rect)));
+        jpeg(&picture, 80).map_err(|e| OpError::Refused(format!("cannot make a thumbnail: {e}")))
     }
-}
-
-/// A yellow frame just inside of `place`.
-fn outline(picture: &mut ::image::RgbImage, place: &Rect) {
-    let (w, h) = (picture.width() as i32, picture.height() as i32);
-    let inside = place.within(w as f32, h as f32);
-    let (left, top) = (inside.x.round() as i32, inside.y.round() as i32);
-    let (right, bottom) = (inside.right().round() as i32 - 1, inside.bottom().round() as i32 - 1);
-    let mut dot = |x: i32, y: i32| {
-        if (0..w).contains(&x) && (0..h).contains(&y) {
-            picture.put_pixel(x as u32, y as u32, ::image::Rgb([255, 220, 0]));
-        }
-    };
-    (left..=right).for_each(|x| [top, bottom].into_iter().for_each(|y| dot(x, y)));
-    (top..=bottom).for_each(|y| [left, right].into_iter().for_each(|x| dot(x, y)));
 }

@@ -32,22 +32,6 @@ pub(super) struct Spans {
     pub list: Vec<Span>,
 }
 
-/// What an event ends that another one began.
-fn begun_by(kind: Kind) -> Option<Kind> {
-    Some(match kind {
-        Kind::MotionEnded => Kind::MotionStarted,
-        Kind::CrowdingEnded => Kind::CrowdingStarted,
-        Kind::LimitKept => Kind::LimitPassed,
-        Kind::TrackEnded => Kind::TrackStarted,
-        Kind::ZoneLeft => Kind::ZoneEntered,
-        _ => return None,
-    })
-}
-
-fn goes_on(kind: Kind) -> bool {
-    Kind::ALL.iter().any(|k| begun_by(*k) == Some(kind))
-}
-
 impl Spans {
     /// With so much of the stream around each event.
     pub fn new(before: Time, after: Time) -> Self {
@@ -60,7 +44,7 @@ impl Spans {
             return self.cut(event, done);
         }
         let key = (event.kind, event.name.clone(), event.track);
-        if let Some(began) = begun_by(event.kind) {
+        if let Some(began) = event.kind.begun_by() {
             let wanted = (began, event.name.clone(), event.track);
             let end = event.position.saturating_add(self.after);
             if let Some(span) = self.list.iter_mut().find(|s| s.open.contains(&wanted)) {
@@ -73,7 +57,7 @@ impl Spans {
             // It began before anybody listened.
         }
         let start = event.position.saturating_sub(self.before).max(done);
-        let open = if goes_on(event.kind) { vec![key] } else { Vec::new() };
+        let open = if event.kind.goes_on() { vec![key] } else { Vec::new() };
         let end = open.is_empty().then(|| event.position.saturating_add(self.after));
         let (kind, name, at) = (event.kind, event.name.clone(), event.position);
         self.list.push(Span { start, end, kind, name, at, open, exact: false });

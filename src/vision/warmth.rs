@@ -1,13 +1,13 @@
 //! Seconds of presence over the picture, on a grid.
 
-use crate::vision::count::Place;
+use super::count::Place;
 
 /// Cells along the picture's longer side.
 const FINE: u32 = 240;
 
 /// What each cell has got.
 #[derive(Default)]
-pub(super) struct Warmth {
+pub struct Warmth {
     width: u32,
     height: u32,
     /// Pixels of a cell's side.
@@ -23,6 +23,7 @@ const COLORS: [[f32; 3]; 5] =
     [[0.0, 0.0, 255.0], [0.0, 200.0, 255.0], [0.0, 220.0, 60.0], [255.0, 230.0, 0.0], [255.0, 0.0, 0.0]];
 
 impl Warmth {
+    /// Over a picture of so many pixels.
     pub fn new(width: u32, height: u32) -> Self {
         let cell = (f64::from(width.max(height)) / f64::from(FINE)).max(1.0);
         let along = |v: u32| (f64::from(v) / cell).ceil().max(1.0) as usize;

@@ -1,0 +1,224 @@
+//! The parent's side of a job: the child process, what it says, and what it takes.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::work::{Order, Outcome, Word};
+use crate::term::clean;
+
+/// Lines of a child's standard error that are kept.
+const LINES: usize = 30;
+
+/// News of a child.
+pub enum News {
+    /// It said something.
+    Said(Word),
+    /// It closed its output: it is over, or as good as.
+    Gone,
+}
+
+/// A child at work.
+pub struct Worker {
+    child: Child,
+    /// Open as long as it may live.
+    _stdin: Option<ChildStdin>,
+    stderr: Arc<Mutex<VecDeque<String>>>,
+    /// When it began.
+    pub started: Instant,
+    /// When something moved last.
+    pub moved: Instant,
+    beat: u64,
+    /// Frames taken in.
+    pub frames: u64,
+    /// Frames that the input should have.
+    pub total: Option<u64>,
+    /// What it said at its end.
+    pub outcome: Option<Outcome>,
+    /// Why it was killed.
+    pub killed: Option<String>,
+    /// Largest resident size seen, in bytes.
+    pub memory: u64,
+    /// Its output is closed since then.
+    pub gone: Option<Instant>,
+}
+
+impl Worker {
+    /// Starts a child; its news go to `to` under `key`.
+    ///
+    /// # Errors
+    /// The system does not start it.
+    pub fn start<K: Copy + Send + 'static>(order: &Order, key: K, to: &Sender<(K, News)>) -> io::Result<Self> {
+        let mut child = Command::new(program())
+            .arg("job")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Ctrl-C in a terminal reaches the parent alone: running jobs finish.
+            .process_group(0)
+            .spawn()?;
+        let stderr = Arc::<Mutex<VecDeque<String>>>::default();
+        let (mut stdin, stdout, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (kept, to) = (stderr.clone(), to.clone());
+        thread::spawn(move || errors.into_iter().for_each(|e| keep(BufReader::new(e), &kept)));
+        thread::spawn(move || {
+            for line in stdout.into_iter().flat_map(|o| BufReader::new(o).lines()).map_while(Result::ok) {
+                // Anything else is a library's chatter.
+                let Ok(word) = serde_json::from_str(&line) else { continue };
+                let _ = to.send((key, News::Said(word)));
+            }
+            let _ = to.send((key, News::Gone));
+        });
+        if let Some(pipe) = &mut stdin {
+            // A child that died already says so by its end.
+            let _ = serde_json::to_writer(&mut *pipe, order)
+                .map_err(io::Error::from)
+                .and_then(|()| writeln!(pipe))
+                .and_then(|()| pipe.flush());
+        }
+        let now = Instant::now();
+        Ok(Worker {
+            child,
+            _stdin: stdin,
+            stderr,
+            started: now,
+            moved: now,
+            beat: 0,
+            frames: 0,
+            total: None,
+            outcome: None,
+            killed: None,
+            memory: 0,
+            gone: None,
+        })
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Takes down what it said.
+    pub fn hear(&mut self, word: Word) {
+        match word {
+            Word::Open { frames } => {
+                self.total = frames;
+                self.moved = Instant::now();
+            }
+            Word::At { frames, beat } => {
+                if beat != self.beat {
+                    (self.beat, self.moved) = (beat, Instant::now());
+                }
+                self.frames = frames;
+            }
+            Word::End(outcome) => {
+                self.outcome = Some(*outcome);
+                self.moved = Instant::now();
+            }
+        }
+    }
+
+    /// Looks at how much memory it took at most, in bytes; 0 where the system does not tell.
+    pub fn look(&mut self) -> u64 {
+        self.memory = self.memory.max(resident(self.pid()));
+        self.memory
+    }
+
+    /// Ends it at once; `why` is what its job will say.
+    pub fn kill(&mut self, why: impl Into<String>) {
+        self.killed.get_or_insert_with(|| why.into());
+        let _ = self.child.kill();
+    }
+
+    /// Holds it, or lets it go on.
+    pub fn hold(&self, held: bool) {
+        let signal = if held { Signal::STOP } else { Signal::CONT };
+        if let Some(pid) = i32::try_from(self.pid()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// For so long it was held: that is nobody's fault.
+    pub fn forgive(&mut self, time: Duration) {
+        self.started += time;
+        self.moved += time;
+    }
+
+    /// How it ended, once it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Why it ended without a word, as well as can be told.
+    pub fn last_words(&self, status: ExitStatus) -> String {
+        let lines = self.stderr.lock().map(|l| l.iter().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        let telling = ["panicked at", "error:", "failed to allocate", "ERROR"];
+        let line = lines.iter().rev().find(|l| telling.iter().any(|t| l.contains(t))).or(lines.last());
+        let said = line.map(|l| format!(": {}", clean(l.trim()))).unwrap_or_default();
+        match status.signal() {
+            Some(n) => format!("the job was ended by {}{said}", signal_name(n)),
+            None => format!("the job ended with exit code {} and without a result{said}", status.code().unwrap_or(-1)),
+        }
+    }
+}
+
+impl Drop for Worker {
+    /// Nothing outlives the batch.
+    fn drop(&mut self) {
+        if self.ended().is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// This program, even where its file was replaced meanwhile.
+fn program() -> std::path::PathBuf {
+    match std::env::current_exe() {
+        Ok(path) if path.exists() => path,
+        _ => "/proc/self/exe".into(),
+    }
+}
+
+fn keep(from: impl BufRead, lines: &Mutex<VecDeque<String>>) {
+    for line in from.split(b'\n').map_while(Result::ok) {
+        let text = String::from_utf8_lossy(&line).trim().to_owned();
+        if let Ok(mut lines) = lines.lock()
+            && !text.is_empty()
+        {
+            lines.push_back(text);
+            if lines.len() > LINES {
+                lines.pop_front();
+            }
+        }
+    }
+}
+
+/// The most memory that a process had in RAM so far, in bytes; 0 where that cannot be told.
+fn resident(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let most = text.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    most.and_then(|m| m.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).unwrap_or(0) << 10
+}
+
+fn signal_name(n: i32) -> String {
+    let name = match n {
+        4 => "SIGILL, illegal instruction",
+        5 => "SIGTRAP, as when memory cannot be had",
+        6 => "SIGABRT, abort",
+        7 => "SIGBUS, bus error",
+        8 => "SIGFPE, arithmetic error",
+        9 => "SIGKILL, as the system does when memory runs out",
+        11 => "SIGSEGV, a crash",
+        15 => "SIGTERM",
+        _ => return format!("signal {n}"),
+    };
+    format!("signal {n} ({name})")
+}

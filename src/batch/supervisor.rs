@@ -1,0 +1,535 @@
+//! Runs jobs side by side, each in a child process, and sees to it that none of them costs more than itself.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use sha2::{Digest, Sha256};
+
+use super::Options;
+use super::child::{News, Worker};
+use super::journal::{Ended, Journal, State, mtime};
+use super::pattern::{gathers, readable};
+use super::plan::Job;
+use super::resources;
+use super::settle;
+use super::show::Show;
+use super::work::{Order, Outcome};
+use crate::config::{Settings, SinkKind};
+use crate::control::Control;
+use crate::failure::{Class, Failure};
+
+/// How often children are looked after.
+const ROUND: Duration = Duration::from_millis(100);
+/// How often the disk and arrivals are.
+const SLOW_ROUND: Duration = Duration::from_millis(500);
+/// A child that closed its output has so long to end.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// What to do about an input that changed.
+const GROWS: &str = "run the batch again when nobody writes to it any more";
+
+/// Where more jobs come from while others run.
+pub trait Feed {
+    /// Jobs that have come since the last time.
+    fn poll(&mut self, journal: &mut Journal) -> Result<Vec<Job>, Failure>;
+    /// A job is done, and its outputs can be trusted.
+    fn done(&mut self, job: &Job);
+    /// True when no more will come.
+    fn over(&self) -> bool;
+}
+
+/// No jobs but those that are there.
+pub struct Once;
+
+impl Feed for Once {
+    fn poll(&mut self, _: &mut Journal) -> Result<Vec<Job>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn done(&mut self, _: &Job) {}
+
+    fn over(&self) -> bool {
+        true
+    }
+}
+
+/// What came of a call.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Jobs done.
+    pub done: usize,
+    /// Jobs failed.
+    pub failed: usize,
+    /// Jobs that were to be done and were not begun, or were cut off.
+    pub left: usize,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+/// Jobs at work.
+pub struct Supervisor<'a> {
+    settings: &'a Settings,
+    options: &'a Options,
+    journal: &'a mut Journal,
+    show: &'a mut Show,
+    feed: &'a mut dyn Feed,
+    control: &'a Control,
+    at_once: usize,
+    queue: VecDeque<Job>,
+    running: Vec<(u64, Job, Worker)>,
+    serial: u64,
+    news: (Sender<(u64, News)>, Receiver<(u64, News)>),
+    settling: usize,
+    settled: (Sender<Settled>, Receiver<Settled>),
+    /// Paused for want of disk since then.
+    held: Option<Instant>,
+    suspend: Arc<AtomicBool>,
+    /// Largest resident size of any job so far.
+    largest: u64,
+    tally: Tally,
+}
+
+/// A job whose outputs are on the disk for good.
+struct Settled {
+    job: Job,
+    ended: Ended,
+}
+
+impl<'a> Supervisor<'a> {
+    /// `settings` are what all jobs share, as in the plan.
+    pub fn new(
+        settings: &'a Settings,
+        options: &'a Options,
+        journal: &'a mut Journal,
+        show: &'a mut Show,
+        feed: &'a mut dyn Feed,
+        control: &'a Control,
+    ) -> Self {
+        Supervisor {
+            settings,
+            options,
+            journal,
+            show,
+            feed,
+            control,
+            at_once: Supervisor::at_once(options),
+            queue: VecDeque::new(),
+            running: Vec::new(),
+            serial: 0,
+            news: unbounded(),
+            settling: 0,
+            settled: unbounded(),
+            held: None,
+            suspend: Arc::default(),
+            largest: 0,
+            tally: Tally::default(),
+        }
+    }
+
+    /// How many jobs run at a time with these options.
+    pub fn at_once(options: &Options) -> usize {
+        options.jobs.unwrap_or_else(resources::jobs)
+    }
+
+    /// Does all of `jobs`, and what the feed brings. Stops at the user's word: once, running jobs finish; twice, they end now.
+    ///
+    /// # Errors
+    /// The journal cannot be written. What fails in a job is the job's own.
+    pub fn run(mut self, jobs: Vec<Job>) -> Result<Tally, Failure> {
+        let (started, mut slow) = (Instant::now(), Instant::now());
+        // Ctrl-Z: the children are held too.
+        let asked = signal_hook::flag::register(signal_hook::consts::SIGTSTP, self.suspend.clone());
+        self.take_in(jobs)?;
+        let result = self.work(&mut slow);
+        if let Ok(id) = asked {
+            signal_hook::low_level::unregister(id);
+        }
+        self.tally.left = self.queue.len() + self.running.len();
+        self.tally.seconds = started.elapsed().as_secs_f64();
+        // Whoever still runs was told to end now.
+        let cut: Vec<_> = self.running.drain(..).collect();
+        for (_, job, mut worker) in cut {
+            let pid = worker.pid();
+            worker.kill("stopped");
+            drop(worker);
+            self.clear(&job, pid);
+        }
+        let _ = fs::remove_dir_all(self.work_folder());
+        self.show.end();
+        result.map(|()| self.tally)
+    }
+
+    fn work(&mut self, slow: &mut Instant) -> Result<(), Failure> {
+        loop {
+            if self.suspend.swap(false, Ordering::SeqCst) {
+                self.sleep();
+            }
+            if slow.elapsed() >= SLOW_ROUND {
+                *slow = Instant::now();
+                self.watch_disk();
+                if !self.control.stopping() {
+                    let more = self.feed.poll(self.journal)?;
+                    self.take_in(more)?;
+                }
+            }
+            while self.may_start() {
+                let Some(job) = self.queue.pop_front() else { break };
+                self.start(job)?;
+            }
+            if self.control.signals() > 1 {
+                return Ok(());
+            }
+            let over = self.queue.is_empty() && self.feed.over() || self.control.stopping();
+            if over && self.running.is_empty() && self.settling == 0 {
+                return Ok(());
+            }
+            let leaving = self.running.iter().any(|(_, _, w)| w.gone.is_some());
+            let patience = if leaving { Duration::from_millis(2) } else { ROUND };
+            let (news, settled) = (self.news.1.clone(), self.settled.1.clone());
+            crossbeam_channel::select! {
+                recv(news) -> n => if let Ok((key, news)) = n { self.hear(key, news) },
+                recv(settled) -> s => if let Ok(s) = s { self.note(s)? },
+                default(patience) => {}
+            }
+            self.look_after()?;
+            let state = self.running.iter().map(|(key, job, w)| (*key, job, w.frames, w.total));
+            self.show.tick(state, self.queue.len());
+        }
+    }
+
+    fn take_in(&mut self, jobs: Vec<Job>) -> Result<(), Failure> {
+        self.show.expect(jobs.iter().map(|j| j.weight));
+        for job in jobs {
+            match &job.trouble {
+                None => self.queue.push_back(job),
+                Some(failure) => {
+                    let ended = Ended { failure: Some(failure.clone()), ..Ended::default() };
+                    self.journal.end(job.id, State::Failed, &ended)?;
+                    self.tally.failed += 1;
+                    self.show.failed(&job, failure, 0.0);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn may_start(&self) -> bool {
+        if self.queue.is_empty() || self.control.stopping() || self.held.is_some() || self.running.len() >= self.at_once
+        {
+            return false;
+        }
+        if self.running.is_empty() {
+            return true;
+        }
+        let calm = self.options.max_load.is_none_or(|most| resources::load().is_none_or(|now| now < most));
+        // As much as the largest job so far took.
+        let room = resources::free_memory().is_none_or(|free| free > self.largest + self.largest / 4);
+        calm && room
+    }
+
+    fn start(&mut self, mut job: Job) -> Result<(), Failure> {
+        job.tries += 1;
+        let order = match self.order(&job) {
+            Ok(order) => order,
+            Err(failure) => return self.lost(job, failure, Ended::default()),
+        };
+        self.serial += 1;
+        match Worker::start(&order, self.serial, &self.news.0) {
+            Ok(worker) => {
+                self.journal.begin(job.id, worker.pid())?;
+                self.show.begin(self.serial, &job);
+                self.running.push((self.serial, job, worker));
+                Ok(())
+            }
+            Err(e) => self.lost(job, Failure::failed(format!("cannot start a process for it: {e}")), Ended::default()),
+        }
+    }
+
+    fn work_folder(&self) -> PathBuf {
+        let mut name = self.journal.path().as_os_str().to_owned();
+        name.push(".work");
+        name.into()
+    }
+
+    /// What the job's child is to do.
+    fn order(&self, job: &Job) -> Result<Order, Failure> {
+        let mut s = self.settings.clone();
+        let folder = self.work_folder();
+        let make = |folder: &Path| {
+            fs::create_dir_all(folder)
+                .map_err(|e| Failure::output(format!("cannot make folder {}: {e}", folder.display())))
+        };
+        s.source.uri = match job.input.to_str() {
+            Some(path) => path.to_owned(),
+            None => {
+                // GStreamer takes names as UTF-8 only: a link that has one.
+                let links = folder.join(format!("link-{}", job.id));
+                make(&links)?;
+                let name = readable(std::os::unix::ffi::OsStrExt::as_bytes(job.input.file_name().unwrap_or_default()));
+                let link = links.join(name);
+                let _ = fs::remove_file(&link);
+                std::os::unix::fs::symlink(&job.input, &link)
+                    .map_err(|e| Failure::output(format!("cannot link {}: {e}", link.display())))?;
+                link.display().to_string()
+            }
+        };
+        // The same each time, so that what is told twice can be known again.
+        let id = data_encoding::HEXLOWER.encode(&Sha256::digest(s.source.uri.as_bytes())[..6]);
+        s.run_id = Some(s.run_id.map_or(id.clone(), |run| format!("{run}.{id}")));
+        for (i, (sink, output)) in s.sinks.iter_mut().zip(&job.outputs).enumerate() {
+            if gathers(sink) {
+                make(&folder)?;
+                (sink.path, sink.overwrite) = (Some(settle::part(&folder, job.id, i)), true);
+            } else if !output.as_os_str().is_empty() {
+                make(output.parent().unwrap_or(Path::new("/")))?;
+                sink.path = Some(output.clone());
+                sink.overwrite |= job.own;
+            }
+        }
+        let mut tables = job.outputs.iter().skip(s.sinks.len()).map(|p| (!p.as_os_str().is_empty()).then(|| p.clone()));
+        (s.stats, s.measures) = (tables.next().flatten(), tables.next().flatten());
+        [&s.stats, &s.measures].into_iter().flatten().try_for_each(|p| make(p.parent().unwrap_or(Path::new("/"))))?;
+        let Options { memory, nice, thumbnails, .. } = *self.options;
+        // Room above the limit, so that the watch on it speaks before an allocation fails somewhere in a library.
+        let memory = memory.map(|m| 2 * m);
+        Ok(Order { config: crate::config::print(&s)?, memory, nice, thumbnails })
+    }
+
+    fn hear(&mut self, key: u64, news: News) {
+        let Some((_, _, worker)) = self.running.iter_mut().find(|(k, ..)| *k == key) else { return };
+        match news {
+            News::Said(word) => worker.hear(word),
+            News::Gone => worker.gone = Some(Instant::now()),
+        }
+    }
+
+    fn look_after(&mut self) -> Result<(), Failure> {
+        let mut over = Vec::new();
+        for (key, _, worker) in &mut self.running {
+            if let Some(gone) = worker.gone {
+                match worker.ended() {
+                    Some(status) => over.push((*key, status)),
+                    None if gone.elapsed() > FAREWELL => worker.kill("it said that it was done, and did not end"),
+                    None => {}
+                }
+                continue;
+            }
+            if self.held.is_some() {
+                continue;
+            }
+            let memory = worker.look();
+            self.largest = self.largest.max(memory);
+            let seconds = |d: Duration| format!("{:.0} s", d.as_secs_f64());
+            if let Some(most) = self.options.memory.filter(|most| memory > *most) {
+                worker.kill(format!("it took {} MB of memory, {} MB are allowed (--memory)", memory >> 20, most >> 20));
+            } else if worker.moved.elapsed() > self.options.stall {
+                let at = if worker.frames > 0 { format!(" after {} frames", worker.frames) } else { String::new() };
+                worker.kill(format!("it made no progress for {}{at} (--stall)", seconds(self.options.stall)));
+            } else if let Some(most) = self.options.limit.filter(|most| worker.started.elapsed() > *most) {
+                let at = worker.total.map_or(String::new(), |t| format!(", at frame {} of {t}", worker.frames));
+                worker.kill(format!("it was not done after {}{at} (--limit)", seconds(most)));
+            }
+        }
+        for (key, status) in over {
+            if let Some(i) = self.running.iter().position(|(k, ..)| *k == key) {
+                let (key, job, worker) = self.running.remove(i);
+                self.show.gone(key);
+                self.over(job, worker, status)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A child has ended.
+    fn over(&mut self, job: Job, mut worker: Worker, status: std::process::ExitStatus) -> Result<(), Failure> {
+        let mut ended = Ended {
+            seconds: worker.started.elapsed().as_secs_f64(),
+            memory: Some(worker.memory).filter(|m| *m > 0),
+            ..Ended::default()
+        };
+        let shown = job.input.display().to_string();
+        let outcome = worker.outcome.take();
+        let failure = match (&worker.killed, &outcome) {
+            (None, Some(o)) => {
+                o.failure.clone().map(|(class, message, fix)| Failure { class: class_of(class), message, fix })
+            }
+            (Some(why), _) => Some(Failure::failed(format!("{shown}: {why}"))),
+            (None, None) => Some(Failure::failed(format!("{shown}: {}", worker.last_words(status)))),
+        };
+        let whole = worker.killed.is_none() && outcome.is_some();
+        if !whole {
+            self.clear(&job, worker.pid());
+        }
+        if let Some(o) = outcome {
+            fill(&mut ended, o);
+            // What is gathered is no file of the job's own.
+            let folder = self.work_folder();
+            ended.written.retain(|w| !Path::new(&w.path).starts_with(&folder));
+        }
+        match failure {
+            Some(f) if self.disk_is_full(&f) => self.again(job, &ended, f),
+            Some(f) if f.class == Class::Failed && job.tries <= self.options.retries && !self.control.stopping() => {
+                self.show.say(&format!("again: {}", f.message));
+                ended.failure = Some(f);
+                self.journal.end(job.id, State::Waiting, &ended)?;
+                self.queue.push_back(job);
+                Ok(())
+            }
+            Some(mut f) => {
+                if f.class == Class::Input && changed(&job) {
+                    f = Failure::input(format!("{} (it changed while it was read)", f.message)).fix(GROWS);
+                }
+                ended.failure = Some(f);
+                self.settle(job, ended);
+                Ok(())
+            }
+            None if changed(&job) => {
+                self.lost(job, Failure::input(format!("{shown} changed while it was read")).fix(GROWS), ended)
+            }
+            None => {
+                self.settle(job, ended);
+                Ok(())
+            }
+        }
+    }
+
+    /// What it wrote goes to the disk for good, beside whatever else is going on.
+    fn settle(&mut self, job: Job, mut ended: Ended) {
+        self.settling += 1;
+        let (to, folder) = (self.settled.0.clone(), self.work_folder());
+        let sinks = self.settings.sinks.iter().enumerate().filter(|(_, s)| gathers(s));
+        let parts: Vec<(PathBuf, PathBuf)> =
+            sinks.filter_map(|(i, s)| Some((settle::part(&folder, job.id, i), s.path.clone()?))).collect();
+        thread::spawn(move || {
+            if let Err(e) = settle::settle(&job, &ended, &parts) {
+                ended.failure.get_or_insert(e);
+            }
+            let _ = to.send(Settled { job, ended });
+        });
+    }
+
+    fn note(&mut self, settled: Settled) -> Result<(), Failure> {
+        self.settling -= 1;
+        let Settled { job, ended } = settled;
+        match ended.failure.clone() {
+            Some(f) if self.disk_is_full(&f) => self.again(job, &ended, f),
+            Some(f) => self.lost(job, f, ended),
+            None => {
+                self.journal.end(job.id, State::Done, &ended)?;
+                self.tally.done += 1;
+                self.show.done(&job, &ended);
+                self.feed.done(&job);
+                Ok(())
+            }
+        }
+    }
+
+    fn lost(&mut self, job: Job, failure: Failure, mut ended: Ended) -> Result<(), Failure> {
+        self.show.failed(&job, &failure, ended.seconds);
+        ended.failure = Some(failure);
+        self.journal.end(job.id, State::Failed, &ended)?;
+        self.tally.failed += 1;
+        Ok(())
+    }
+
+    /// It was not the job's fault: it waits in front.
+    fn again(&mut self, mut job: Job, ended: &Ended, failure: Failure) -> Result<(), Failure> {
+        self.journal.end(job.id, State::Waiting, &Ended { failure: Some(failure), ..ended.clone() })?;
+        job.tries -= 1;
+        job.own = true;
+        self.queue.push_front(job);
+        self.watch_disk();
+        Ok(())
+    }
+
+    fn disk_is_full(&self, failure: &Failure) -> bool {
+        let least = self.options.min_free.max(16 << 20);
+        failure.class == Class::Output && resources::short_of_disk(&self.options.folders, least).is_some()
+    }
+
+    /// Holds everything while there is no room for results.
+    fn watch_disk(&mut self) {
+        let short = resources::short_of_disk(&self.options.folders, self.options.min_free);
+        let mb = |bytes: u64| format!("{} MB", bytes >> 20);
+        match (short, self.held) {
+            (Some((folder, free)), None) => {
+                let (shown, least) = (folder.display(), mb(self.options.min_free));
+                let text = format!(
+                    "paused: only {} are free in {shown}, {least} are wanted (--min-free); it goes on by itself when there is room",
+                    mb(free)
+                );
+                self.show.say(&text);
+                self.held = Some(Instant::now());
+                self.running.iter().for_each(|(_, _, w)| w.hold(true));
+            }
+            (None, Some(since)) => {
+                self.show.say("there is room again: going on");
+                self.held = None;
+                self.let_go(since.elapsed());
+            }
+            // Whoever stops it wants the running jobs to finish: they may yet find room.
+            (Some(_), Some(since)) if self.control.stopping() => {
+                self.held = Some(since);
+                self.running.iter().for_each(|(_, _, w)| w.hold(false));
+            }
+            _ => {}
+        }
+    }
+
+    fn let_go(&mut self, time: Duration) {
+        for (_, _, worker) in &mut self.running {
+            worker.hold(false);
+            worker.forgive(time);
+        }
+    }
+
+    /// Ctrl-Z: all stop, and go on together.
+    fn sleep(&mut self) {
+        self.running.iter().for_each(|(_, _, w)| w.hold(true));
+        let since = Instant::now();
+        self.show.suspend();
+        let _ = signal_hook::low_level::raise(signal_hook::consts::SIGSTOP);
+        if self.held.is_none() {
+            self.let_go(since.elapsed());
+        }
+    }
+
+    /// Removes what a child that was cut off left behind.
+    fn clear(&self, job: &Job, pid: u32) {
+        let files = self
+            .settings
+            .sinks
+            .iter()
+            .zip(&job.outputs)
+            .filter(|(s, _)| matches!(s.kind, SinkKind::File | SinkKind::Records));
+        files.for_each(|(_, path)| settle::clear(path, pid));
+    }
+}
+
+fn fill(ended: &mut Ended, o: Outcome) {
+    ended.frames_in = o.frames_in;
+    ended.frames_out = o.frames_out;
+    ended.video_seconds = o.video_seconds;
+    ended.notices = o.notices;
+    ended.written = o.written;
+    let jpeg = |t: Option<String>| t.and_then(|t| data_encoding::BASE64.decode(t.as_bytes()).ok());
+    ended.thumbnails = o.thumbnails.map(jpeg);
+}
+
+fn class_of(code: i32) -> Class {
+    [Class::Usage, Class::Input, Class::Output, Class::Stopped]
+        .into_iter()
+        .find(|c| *c as i32 == code)
+        .unwrap_or(Class::Failed)
+}
+
+/// Whether the input is not what it was when the job was planned.
+fn changed(job: &Job) -> bool {
+    fs::metadata(&job.input).is_ok_and(|m| (m.len(), mtime(&m)) != (job.identity.size, job.identity.mtime))
+}

@@ -1,0 +1,162 @@
+//! Hostile inputs and jobs that crash, hang or take too much: each costs itself only.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::Command;
+
+use super::{batch, jobs, videos};
+use crate::common::*;
+use crate::fw;
+
+/// Pids of the jobs that run.
+pub fn children(dir: &Path) -> Vec<u32> {
+    let Ok(db) = rusqlite::Connection::open(dir.join("out/batch/journal.db")) else { return Vec::new() };
+    let _ = db.busy_timeout(std::time::Duration::from_secs(5));
+    let Ok(mut all) = db.prepare("SELECT pid FROM jobs WHERE state = 'running'") else { return Vec::new() };
+    all.query_map([], |r| r.get(0)).map(|rows| rows.filter_map(Result::ok).collect()).unwrap_or_default()
+}
+
+pub fn kill(signal: &str, pid: u32) {
+    let sent = Command::new("sh").arg("-c").arg(format!("kill -{signal} {pid}")).status().unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+fn every_fault_costs_one_clear_line_and_no_other_file() {
+    let dir = temp();
+    let input = dir.path().join("in");
+    videos(&input, &[("good.mp4", 6)]);
+    let good = fs::read(input.join("good.mp4")).unwrap();
+    let fine = [
+        "a b.mp4",
+        "quo'te\".mp4",
+        "100%.mp4",
+        "%05d.mp4",
+        "new\nline.mp4",
+        "-dash.mp4",
+        "{stem}.mp4",
+        "*[x]?.mp4",
+        "test:ball.mp4",
+        "wrong.avi",
+    ];
+    for name in fine {
+        fs::write(input.join(name), &good).unwrap();
+    }
+    fs::write(input.join(std::ffi::OsStr::from_bytes(b"bad\xff.mp4")), &good).unwrap();
+    fs::create_dir(input.join("folder.mp4")).unwrap();
+    fs::write(input.join("zero.mp4"), b"").unwrap();
+    fs::write(input.join("text.mp4"), b"hello\n").unwrap();
+    fs::write(input.join("truncated.mp4"), &good[..good.len() / 3]).unwrap();
+    let noise: Vec<u8> = (0u32..30_000).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    fs::write(input.join("random.mp4"), noise).unwrap();
+    assert!(Command::new("mkfifo").arg(input.join("pipe.mp4")).status().unwrap().success());
+    std::os::unix::fs::symlink("nowhere.mp4", input.join("dangling.mp4")).unwrap();
+    let out = batch(dir.path(), "").fails(1);
+    let state = jobs(dir.path());
+    for name in fine.iter().chain(&["good.mp4", "bad%FF.mp4"]) {
+        assert_eq!(state[*name], ("done".to_owned(), 1), "{name}:\n{}", out.stderr);
+    }
+    let made = Media::open(dir.path().join("out/bad%FF.mp4"));
+    assert_eq!(made.frames(), 6);
+    for (name, why) in [
+        ("zero.mp4", "it is empty (0 bytes)"),
+        ("text.mp4", "cannot open text.mp4"),
+        ("truncated.mp4", "truncated.mp4"),
+        ("random.mp4", "cannot open random.mp4"),
+        ("pipe.mp4", "it is a pipe (FIFO), not a file"),
+    ] {
+        assert_eq!(state[name].0, "failed", "{name}");
+        let line = out.stderr.lines().find(|l| l.contains("] failed") && l.contains(&format!("in/{name}")));
+        assert!(line.is_some_and(|l| l.contains(why)), "{name}: {line:?} in\n{}", out.stderr);
+    }
+    assert_eq!(state.len(), fine.len() + 2 + 5, "the folder and the dangling link are no jobs: {state:?}");
+}
+
+#[test]
+fn a_gif_that_repeats_for_ever_ends() {
+    let dir = temp();
+    fs::create_dir(dir.path().join("in")).unwrap();
+    let file = fs::File::create(dir.path().join("in/loop.gif")).unwrap();
+    let mut gif = gif::Encoder::new(file, 64, 48, &[0, 0, 0, 255, 255, 255]).unwrap();
+    gif.set_repeat(gif::Repeat::Infinite).unwrap();
+    for n in 0..4u8 {
+        let frame = gif::Frame {
+            width: 64,
+            height: 48,
+            delay: 10,
+            buffer: vec![n % 2; 64 * 48].into(),
+            ..gif::Frame::default()
+        };
+        gif.write_frame(&frame).unwrap();
+    }
+    drop(gif);
+    batch(dir.path(), "").ok();
+    assert_eq!(Media::open(dir.path().join("out/loop.mp4")).frames(), 4);
+}
+
+/// A batch with one job that takes its time, once its process is there.
+fn slow(dir: &Path, words: &str) -> (Running, u32) {
+    videos(&dir.join("in"), &[("slow.mp4", 300)]);
+    let mut run = batch(dir, "--op denoise:method=nlm").words(words).start();
+    let mut pid = None;
+    run.until("a job runs", || {
+        pid = children(dir).first().copied();
+        pid.is_some()
+    });
+    (run, pid.unwrap())
+}
+
+#[test]
+fn a_crash_is_tried_again_and_told() {
+    let dir = temp();
+    let (mut run, pid) = slow(dir.path(), "--retries 1");
+    kill("SEGV", pid);
+    run.until("it is begun again", || children(dir.path()).first().is_some_and(|p| *p != pid));
+    kill("ABRT", children(dir.path())[0]);
+    let out = run.finish();
+    assert_eq!(out.code, 1, "{}", out.stderr);
+    out.says(&["again: ", "SIGSEGV", "SIGABRT"]);
+    assert_eq!(jobs(dir.path())["slow.mp4"], ("failed".into(), 2));
+    assert_eq!(listing(&dir.path().join("out")), ["batch"], "no remains");
+}
+
+#[test]
+fn a_job_that_hangs_is_ended() {
+    let dir = temp();
+    let (run, pid) = slow(dir.path(), "--retries 0 --stall 2");
+    kill("STOP", pid);
+    let out = run.finish();
+    assert_eq!(out.code, 1, "{}", out.stderr);
+    out.says(&["it made no progress for 2 s", "--stall"]);
+}
+
+#[test]
+fn limits_of_time_and_memory_hold() {
+    let dir = temp();
+    videos(&dir.path().join("in"), &[("slow.mp4", 300)]);
+    let limited = |words: &str| batch(dir.path(), "--op denoise:method=nlm --retries 0").words(words).fails(1);
+    limited("--limit 1").says(&["it was not done after 1 s", "--limit"]);
+    limited("--memory 20M").says(&["MB of memory, 20 MB are allowed"]);
+    assert_eq!(listing(&dir.path().join("out")), ["batch"], "no remains");
+}
+
+#[test]
+fn wrong_options_are_told_before_anything_begins() {
+    let dir = temp();
+    videos(&dir.path().join("in"), &[("a.mp4", 3)]);
+    for (words, said) in [
+        ("--shard 4/3", "3/16"),
+        ("--jobs 0", "auto"),
+        ("--memory lots", "800M"),
+        ("--when-done burn --watch in", "move:FOLDER"),
+        ("--op blurr", "did you mean `blur`"),
+    ] {
+        let out = batch(dir.path(), words).end();
+        assert_eq!(out.code, 2, "{words}: {}", out.stderr);
+        assert!(out.stderr.contains(said), "{words}: {}", out.stderr);
+    }
+    assert!(!dir.path().join("out").exists());
+    // A job is nothing that a person runs.
+    fw!["job"].fails(2).says(&["a batch starts this"]);
+}
