@@ -21,22 +21,25 @@ use crate::source::{Encoded, VideoPacket};
 const ROOM: ClockTime = ClockTime::from_seconds(3_600_000);
 
 /// Refuses what cannot be copied into this container.
-pub fn fits(settings: &SinkSettings, container: &Container, video: Option<&Encoded>) -> Result<(), Failure> {
+pub fn fits(settings: &SinkSettings, container: &Container, site: &Site<'_>) -> Result<(), Failure> {
     let cannot = |why: String| Failure::output(format!("cannot copy into {}: {why}", settings.label()));
-    let Some(caps) = video.and_then(Encoded::caps) else {
-        return Err(cannot("there is no encoded video of this input to be had".into())
-            .fix("leave out --copy (copy = true): clips are encoded then"));
+    let encoded = "leave out --copy (copy = true): clips are encoded then";
+    let Some(caps) = site.packets.and_then(Encoded::caps) else {
+        return Err(cannot("there is no encoded video of this input to be had".into()).fix(encoded));
     };
     if container.no_timestamps {
-        return Err(cannot(format!("{} holds no timestamps, and a copy keeps them", container.name))
-            .fix("let the clips end in .mkv or .mp4"));
+        let why = format!("{} holds no timestamps, and a copy keeps them", container.name);
+        return Err(cannot(why).fix("let the clips end in .mkv or .mp4"));
     }
-    let media = caps.structure(0).map(|s| s.name().to_string()).unwrap_or_default();
-    if !container.takes(&caps) || !container.takes_video(&media) {
-        let codec = gstreamer_pbutils::pb_utils_get_codec_description(&caps);
+    let holds = |caps: &gstreamer::Caps| {
+        let media = caps.structure(0).map(|s| s.name().to_string()).unwrap_or_default();
+        container.takes(caps) && (media.starts_with("audio/") || container.takes_video(&media))
+    };
+    let sound = site.audio.iter().filter(|_| settings.audio).map(|t| &t.caps);
+    if let Some(caps) = std::iter::once(&caps).chain(sound).find(|c| !holds(c)) {
+        let codec = gstreamer_pbutils::pb_utils_get_codec_description(caps);
         let other = if container.shown_times() { "" } else { "let the clips end in .mkv, or " };
-        return Err(cannot(format!("{} cannot hold {codec}", container.name))
-            .fix(format!("{other}leave out --copy (copy = true): they are encoded then")));
+        return Err(cannot(format!("{} cannot hold {codec}", container.name)).fix(format!("{other}{encoded}")));
     }
     Ok(())
 }

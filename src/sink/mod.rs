@@ -11,6 +11,7 @@ mod even;
 mod feed;
 mod file;
 mod images;
+mod lane;
 mod mp4;
 mod records;
 mod target;

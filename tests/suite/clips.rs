@@ -184,6 +184,9 @@ fn copies_that_cannot_be_are_refused() {
     let run = |input: &OsStr, output: &str, words: &str| {
         fw!["run", input, "-o", output, "--op", "motion", "--copy"].words(words).within(dir.path())
     };
+    let pcm = made(dir.path(), &input, "pcm.mkv", "-c:v copy -c:a pcm_s16le");
+    run(pcm.as_os_str(), "clips:c/{n}.mp4", "").fails(4).says(&["MP4 cannot hold", ".mkv", "--copy"]);
+    run(pcm.as_os_str(), "clips:e/{n}.mp4", "--no-audio").ok();
     let input = input.as_os_str();
     run(input, "clips:c/{n}.webm", "").fails(4).says(&["WebM cannot hold H.264", ".mkv", "--copy"]);
     run(input, "clips:c/{n}.avi", "").fails(4).says(&["AVI holds no timestamps", ".mkv"]);

@@ -96,7 +96,7 @@ impl ClipSink {
         let copying = match settings.copy {
             false => None,
             true => {
-                copy::fits(settings, container, site.packets)?;
+                copy::fits(settings, container, site)?;
                 let tapped = site.packets.and_then(|v| Some((v.clone(), v.tap()?)));
                 let (video, packets) = tapped.ok_or_else(|| Failure::failed("the video has no tap for this sink"))?;
                 if copy::lies(container, &video) {
