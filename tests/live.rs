@@ -74,8 +74,8 @@ fn passing(folder: &Path) -> PathBuf {
     let path = folder.join("passing.mp4");
     let picture = "color=gray:s=320x240:r=20:d=8[bg];color=white:s=60x60:r=20:d=8[box];\
                    [bg][box]overlay=x='if(between(t,4,4.99),10+130*(t-4),-100)':y=100:eval=frame,format=yuv420p[v]";
-    let mut args = vec!["-v", "error", "-filter_complex", picture, "-map", "[v]"];
-    args.extend("-f lavfi -i sine=440:r=48000:d=8 -map 0:a -c:v libx264 -bf 0 -g 20 -c:a aac".split(' '));
+    let mut args = vec!["-v", "error", "-filter_complex", picture, "-f", "lavfi", "-i", "sine=440:r=48000:d=8"];
+    args.extend("-map [v] -map 0:a -c:v libx264 -bf 0 -g 20 -c:a aac".split(' '));
     let mut args: Vec<&std::ffi::OsStr> = args.into_iter().map(std::ffi::OsStr::new).collect();
     args.push(path.as_os_str());
     tool("ffmpeg", &args);

@@ -365,8 +365,11 @@ impl Sink for ClipSink {
         self.sound.take_rest(self.open.iter().map(|c| &c.sound));
         self.let_out(u64::MAX)?;
         self.copy_out(None)?;
-        while !self.open.is_empty() {
-            self.end_clip(0, end)?;
+        while let Some(clip) = self.open.first() {
+            // One that goes on to the end of the input has all of its sound.
+            let span = self.spans.list.iter().find(|s| s.is(&clip.span));
+            let whole = span.is_some_and(|s| s.is_open() || s.end.is_none_or(|e| e > self.now));
+            self.end_clip(0, if whole { end } else { End::Cut })?;
         }
         Ok(())
     }
