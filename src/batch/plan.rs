@@ -291,7 +291,7 @@ mod tests {
         fn new(output: &str) -> Self {
             let dir = tempfile::tempdir().unwrap();
             let sinks = vec![SinkSettings::from_path(dir.path().join(output))];
-            let journal = Journal::open(&dir.path().join("j.db")).unwrap();
+            let journal = Journal::open(&dir.path().join("j.db"), &crate::control::Control::default()).unwrap();
             Place { dir, settings: Settings { sinks, ..Settings::default() }, journal }
         }
 
