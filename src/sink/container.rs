@@ -110,12 +110,14 @@ impl Container {
         matches!(self.muxer, "matroskamux" | "webmmux")
     }
 
-    /// Whether the muxer has a pad for exactly these caps.
+    /// Whether the muxer takes packets of these caps as they are: with all that it has to know of them.
     pub fn takes_form(&self, caps: &gstreamer::Caps) -> bool {
+        self.has_pad(|pad| caps.is_subset(pad))
+    }
+
+    fn has_pad(&self, fits: impl Fn(&gstreamer::Caps) -> bool) -> bool {
         gstreamer::ElementFactory::find(self.muxer).is_some_and(|f| {
-            f.static_pad_templates()
-                .iter()
-                .any(|t| t.direction() == gstreamer::PadDirection::Sink && t.caps().can_intersect(caps))
+            f.static_pad_templates().iter().any(|t| t.direction() == gstreamer::PadDirection::Sink && fits(t.caps()))
         })
     }
 
@@ -128,6 +130,7 @@ impl Container {
                 matches!(name.as_str().as_str(), "mpegversion" | "layer" | "channels" | "rate").then_some(value)
             });
         }
-        self.takes_form(&gstreamer::Caps::builder_full().structure(plain).build())
+        let plain = gstreamer::Caps::builder_full().structure(plain).build();
+        self.has_pad(|pad| pad.can_intersect(&plain))
     }
 }

@@ -38,7 +38,7 @@ pub fn fits(settings: &SinkSettings, container: &Container, site: &Site<'_>) -> 
     let sound = site.audio.iter().filter(|_| settings.audio).map(|t| &t.caps);
     if let Some(caps) = std::iter::once(&caps).chain(sound).find(|c| !holds(c)) {
         let codec = gstreamer_pbutils::pb_utils_get_codec_description(caps);
-        let other = if container.shown_times() { "" } else { "let the clips end in .mkv, or " };
+        let other = if container.muxer == "matroskamux" { "" } else { "let the clips end in .mkv, or " };
         return Err(cannot(format!("{} cannot hold {codec}", container.name)).fix(format!("{other}{encoded}")));
     }
     Ok(())
