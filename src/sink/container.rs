@@ -117,7 +117,7 @@ impl Container {
 
     fn has_pad(&self, fits: impl Fn(&gstreamer::Caps) -> bool) -> bool {
         gstreamer::ElementFactory::find(self.muxer).is_some_and(|f| {
-            f.static_pad_templates().iter().any(|t| t.direction() == gstreamer::PadDirection::Sink && fits(t.caps()))
+            f.static_pad_templates().iter().any(|t| t.direction() == gstreamer::PadDirection::Sink && fits(&t.caps()))
         })
     }
 
