@@ -275,7 +275,7 @@ fn decoders(site: &Arc<Site>, bin: &gstreamer::Element) {
         b.connect_deep_element_added(move |_, _, e| {
             match e.factory().map(|f| f.name()).as_deref() {
                 Some("matroskademux") => timeline.plain.store(true, Ordering::Relaxed),
-                Some("qtdemux") if unedited => edits::leave_open(&e),
+                Some("qtdemux") if unedited => edits::leave_open(e),
                 _ => {}
             }
             // A bad picture must not end the run; each is counted by its warning.

@@ -22,6 +22,12 @@ impl Gop {
         self.packets.iter().map(|p| p.time).min().unwrap_or(0)
     }
 
+    /// True when some packets do not say when they are shown, and others are shown later than they are decoded.
+    pub fn is_unclear(&self) -> bool {
+        let later = |p: &VideoPacket| !p.guessed && p.lead.is_some_and(|l| l != 0);
+        self.packets.iter().any(|p| p.guessed) && self.packets.iter().any(later)
+    }
+
     /// How many of its packets it takes to show all pictures before `end`, and those between them.
     pub fn until(&self, end: i64) -> usize {
         let before = |t: i64| self.packets.iter().rposition(|p| p.time < t).map_or(0, |i| i + 1);

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::Receiver;
 use gstreamer::ClockTime;
 
 use self::gops::{Gop, Gops};
@@ -224,12 +224,13 @@ impl ClipSink {
         for span in &spans {
             let is = |c: &Clip| c.span.is(span);
             let goes_on = self.open.iter().any(is);
-            if !goes_on && !((span.start as i64) < next && end(span) > key) {
+            let begins = (span.start as i64) < next && end(span) > key;
+            if !goes_on && !begins {
                 continue;
             }
             if !goes_on {
                 let Some(first) = gop.packets.first() else { return Ok(()) };
-                if gop.packets.iter().any(|p| p.guessed) {
+                if gop.is_unclear() || self.is_h26x() && gop.packets.iter().any(|p| p.guessed) {
                     let what = format!("cannot copy {}: it does not say when each picture is shown", self.facts.name);
                     return Err(Failure::output(what).fix("leave out --copy (copy = true): clips are encoded then"));
                 }
@@ -245,6 +246,12 @@ impl ClipSink {
         self.done = self.done.max(u64::try_from(next).unwrap_or(0));
         self.spans.forget(u64::try_from(first).unwrap_or(0));
         Ok(())
+    }
+
+    /// True for H.264 and H.265, whose pictures may be shown in any order.
+    fn is_h26x(&self) -> bool {
+        let caps = self.copying.as_ref().and_then(|c| c.video.caps());
+        caps.is_some_and(|c| c.structure(0).is_some_and(|s| s.name().starts_with("video/x-h26")))
     }
 
     /// Opens the clip of `span`; with `packet`, which is its first, a copy.
@@ -355,11 +362,8 @@ impl Sink for ClipSink {
                 self.limit = self.now as i64;
             }
             let deadline = Instant::now() + PATIENCE;
-            loop {
-                match copying.packets.recv_deadline(deadline) {
-                    Ok(packet) => copying.gops.add(packet),
-                    Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => break,
-                }
+            while let Ok(packet) = copying.packets.recv_deadline(deadline) {
+                copying.gops.add(packet);
             }
         }
         self.sound.take_rest(self.open.iter().map(|c| &c.sound));
