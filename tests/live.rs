@@ -69,6 +69,51 @@ fn rtsp_is_recorded_with_its_audio_in_time() {
     }
 }
 
+/// Eight seconds at 20 fps with a keyframe each second: gray that stands still, from second 4 to 5 with a white box that moves.
+fn passing(folder: &Path) -> PathBuf {
+    let path = folder.join("passing.mp4");
+    let picture = "color=gray:s=320x240:r=20:d=8[bg];color=white:s=60x60:r=20:d=8[box];\
+                   [bg][box]overlay=x='if(between(t,4,4.99),10+130*(t-4),-100)':y=100:eval=frame,format=yuv420p[v]";
+    let mut args = vec!["-v", "error", "-filter_complex", picture, "-f", "lavfi", "-i", "sine=440:r=48000:d=8"];
+    args.extend("-map [v] -map 0:a -c:v libx264 -bf 0 -g 20 -c:a aac".split(' '));
+    let mut args: Vec<&std::ffi::OsStr> = args.into_iter().map(std::ffi::OsStr::new).collect();
+    args.push(path.as_os_str());
+    tool("ffmpeg", &args);
+    path
+}
+
+#[test]
+fn a_clip_of_a_live_source_has_the_time_before_its_event() {
+    let dir = temp();
+    let video = passing(dir.path());
+    let (_server, host) = rtsp(&["--file", video.to_str().expect("UTF-8"), "--audio"]);
+    let out = |name: &str| format!("clips:{}/{name}/{{n}}.mp4", dir.path().display());
+    let op = "motion:boxes=false,quiet=0.5s";
+    let run = fw!["run", format!("rtsp://{host}/file"), "-o", out("copied"), "-o", out("encoded"), "--op", op]
+        .words("--set sink.0.copy=true --set sink.0.after=1 --set sink.1.after=1 --set sink.1.preset=ultrafast")
+        .end();
+    // The server's end is that of the connection.
+    assert!(matches!(run.code, 0 | 3), "{}", run.stderr);
+    for (name, least, most) in [("encoded", 1.7, 2.3), ("copied", 1.9, 3.3)] {
+        let clip = Media::open(dir.path().join(name).join("0001.mp4"));
+        let pts = clip.pts();
+        assert!(pts[0] < 0.001, "{name} begins at {}", pts[0]);
+        let white = clip.luma().iter().position(|y| y.iter().any(|v| *v > 200)).expect("the box comes by");
+        assert!((least..most).contains(&pts[white]), "{name}: {} s before the box, {white} pictures", pts[white]);
+        // The camera's pace: of what is copied nothing is lost.
+        let steps: Vec<f64> = pts.windows(2).map(|w| w[1] - w[0]).collect();
+        let longest = steps.iter().copied().fold(0.0, f64::max);
+        assert!(
+            steps.iter().all(|s| *s > 0.0) && longest < if name == "copied" { 0.1 } else { 1.0 },
+            "{name}: {steps:?}"
+        );
+        let (heard, seen) = (clip.audio(0), pts[pts.len() - 1]);
+        let last = heard[heard.len() - 1].pts;
+        assert!(heard[0].pts < 0.2 && (last - seen).abs() < 0.2, "{name}: sound from {} to {last}", heard[0].pts);
+        assert!((3.0..5.5).contains(&seen), "{name} ends at {seen}");
+    }
+}
+
 #[test]
 fn rtsp_audio_that_begins_later_is_there() {
     let (_server, host) = rtsp(&[]);

@@ -20,8 +20,9 @@ pub struct Args {
     pub input: Option<String>,
 
     /// Output: a file (mp4, mov, mkv, webm, avi, ts), pictures (out/%05d.png), display, display:fps, null, or pipeline:TEXT;
-    /// what was found and what happened: a file (jsonl, csv, db, json, txt; html for a report), events:FILE (events only), jsonl:- or events:-
-    /// (lines to standard output), webhook:URL, mqtt://HOST/TOPIC; may be given several times
+    /// what was found and what happened: a file (jsonl, csv, db, json, txt; html for a report), events:FILE (events only),
+    /// jsonl:- or events:- (lines to standard output), webhook:URL, mqtt://HOST/TOPIC; clips:clips/{n}.mp4 (a file for each
+    /// event); may be given several times
     #[arg(short, long = "output", value_name = "OUTPUT")]
     pub output: Vec<String>,
 
@@ -142,6 +143,9 @@ pub struct EncodingArgs {
     /// Hand a property to the encoder element as it is; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     encoder_option: Vec<String>,
+    /// For clips:…: copy the input's packets, from keyframe to keyframe, instead of encoding them
+    #[arg(long)]
+    copy: bool,
     /// Leave the audio out
     #[arg(long)]
     no_audio: bool,
@@ -210,10 +214,14 @@ impl EncodingArgs {
     /// Puts what the command line says in place of what the sinks of `s` say; checks them.
     pub fn apply(&self, s: &mut Settings, overwrite: bool) -> Result<(), Failure> {
         let options = self.options()?;
+        if self.copy && !s.sinks.iter().any(|s| s.kind == SinkKind::Clips) {
+            return Err(Failure::usage("--copy is for clips, and no output makes any").fix("-o 'clips:clips/{n}.mp4'"));
+        }
         for sink in &mut s.sinks {
             sink.overwrite |= overwrite;
             sink.policy = self.policy.or(sink.policy);
-            if matches!(sink.kind, SinkKind::File | SinkKind::Clips) {
+            sink.copy |= self.copy && sink.kind == SinkKind::Clips;
+            if matches!(sink.kind, SinkKind::File | SinkKind::Clips) && !sink.copy {
                 sink.encoder = self.encoder.clone().or(sink.encoder.take());
                 // Quality and bitrate exclude each other: what the command line says replaces either.
                 if self.quality.is_some() || self.bitrate.is_some() {
@@ -226,7 +234,7 @@ impl EncodingArgs {
             sink.check().map_err(|i| Failure::usage(i.message))?;
         }
         s.source.audio &= !self.no_audio;
-        Ok(())
+        config::sight::copies(&s.ops, &s.sinks)
     }
 
     fn options(&self) -> Result<BTreeMap<String, String>, Failure> {

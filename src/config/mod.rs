@@ -10,7 +10,7 @@ mod read;
 mod regions;
 mod schema;
 mod set;
-mod sight;
+pub mod sight;
 mod sink;
 mod source;
 mod texts;

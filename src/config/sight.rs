@@ -52,6 +52,7 @@ pub fn check(ops: &[OpSettings], sinks: &[SinkSettings]) -> Result<(), Failure> 
     for sink in sinks.iter().filter(|s| s.kind == super::SinkKind::Report && !found.is_empty()) {
         uses(&format!("output {}", sink.label()), None, &found, moved)?;
     }
+    copies(ops, sinks)?;
     for sink in sinks.iter().filter(|s| s.kind.takes_no_pictures()) {
         let contents = sink.contents();
         match events && contents.events() {
@@ -66,6 +67,14 @@ pub fn check(ops: &[OpSettings], sinks: &[SinkSettings]) -> Result<(), Failure> 
         }
     }
     Ok(())
+}
+
+/// Refuses copies of an input in which something is to be hidden.
+pub fn copies(ops: &[OpSettings], sinks: &[SinkSettings]) -> Result<(), Failure> {
+    let hides = ops.iter().find(|o| o.common.enabled && o.config.redacts());
+    let (Some(op), Some(sink)) = (hides, sinks.iter().find(|s| s.copy)) else { return Ok(()) };
+    let what = format!("output {} copies the input: what op {} hides would be seen in it", sink.label(), op.name);
+    Err(Failure::usage(what).fix("leave out --copy (copy = true): the clips are encoded then"))
 }
 
 fn uses(who: &str, name: Option<&str>, found: &[String], moved: Option<&str>) -> Result<(), Failure> {

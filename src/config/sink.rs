@@ -76,6 +76,9 @@ pub struct SinkSettings {
     pub before: Time,
     /// For `clips`: how much goes behind it, 0 to 60 seconds.
     pub after: Time,
+    /// For `clips`: the packets of the input are copied and nothing is encoded; each clip begins at the last keyframe before the
+    /// roll.
+    pub copy: bool,
     /// For `display`: shows the frame rate in the picture.
     pub show_fps: bool,
     /// What happens when this output cannot keep up: `block` (wait) or `drop` (drop the oldest waiting frame and count it).
@@ -175,6 +178,7 @@ impl Default for SinkSettings {
             events: Vec::new(),
             before: Time(gstreamer::ClockTime::from_seconds(2)),
             after: Time(gstreamer::ClockTime::from_seconds(2)),
+            copy: false,
             show_fps: false,
             policy: None,
         }
@@ -232,6 +236,7 @@ impl SinkSettings {
     pub fn check(&self) -> Result<(), Invalid> {
         let wrong = |key: &'static str, message: String| Err(Invalid::new(key, message));
         match self.kind {
+            kind if self.copy && kind != SinkKind::Clips => wrong("copy", "copy is for clips only".into()),
             SinkKind::File | SinkKind::Images | SinkKind::Records | SinkKind::Clips | SinkKind::Report
                 if self.path.as_ref().is_none_or(|p| p.as_os_str().is_empty()) =>
             {
@@ -263,6 +268,17 @@ impl SinkSettings {
                 if !name.contains("{n}") && !name.contains("{time}") {
                     let what = format!("`{name}` would be one file for all clips: put {{n}} or {{time}} into the name");
                     return wrong("path", format!("{what}, as in clips/{{n}}-{{kind}}.mp4"));
+                }
+                let encodes = [
+                    ("encoder", self.encoder.is_some()),
+                    ("quality", self.quality.is_some()),
+                    ("bitrate", self.bitrate.is_some()),
+                    ("preset", self.preset.is_some()),
+                    ("keyint", self.keyint.is_some()),
+                    ("encoder-options", !self.encoder_options.is_empty()),
+                ];
+                if let Some((key, _)) = encodes.iter().find(|(_, given)| self.copy && *given) {
+                    return wrong(key, format!("copies are not encoded: take out {key}, or copy"));
                 }
                 for (key, t) in [("before", self.before), ("after", self.after)] {
                     Invalid::unless_in(key, t.0.nseconds() as f64 / 1e9, 0.0..=60.0)?;

@@ -13,10 +13,12 @@ use super::spans::Spans;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Stream};
 use crate::config::Time;
 use crate::frame::{Frame, Spec};
+use crate::vision::event::Event;
 
 /// Finds black pictures and lists spans of them.
 ///
-/// `black` is the share of dark pixels, 0 to 1. Spans are those of ffmpeg's `blackdetect`.
+/// `black` is the share of dark pixels, 0 to 1. Spans are those of ffmpeg's `blackdetect`; events say where they begin
+/// (`limit.passed`) and end (`limit.kept`).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Black {
@@ -48,6 +50,10 @@ impl OpConfig for Black {
     }
 
     fn stateful(&self) -> bool {
+        true
+    }
+
+    fn makes_events(&self) -> bool {
         true
     }
 
@@ -87,8 +93,13 @@ impl Op for Finding {
             Ok::<_, OpError>(dark as f64 / gray.total().max(1) as f64)
         })?;
         frame.meta.measured("black", share);
-        self.spans.saw(frame, share >= self.config.share);
+        let since = (share >= self.config.share).then_some(frame.position);
+        self.spans.alert(Black::NAME, frame, since, share, self.config.share);
         Ok(())
+    }
+
+    fn last_events(&mut self) -> Vec<Event> {
+        self.spans.last_events(Black::NAME)
     }
 
     fn report(&self) -> Option<serde_json::Value> {

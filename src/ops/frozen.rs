@@ -12,11 +12,12 @@ use super::spans::Spans;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Stream};
 use crate::config::Time;
 use crate::frame::{Frame, Spec};
+use crate::vision::event::Event;
 
 /// Finds spans in which the picture stands still.
 ///
 /// `frozen` is the mean difference of the luma from the picture at which the span began, 0 to 1 of the full scale. Spans are
-/// those of ffmpeg's `freezedetect`; colour is not looked at.
+/// those of ffmpeg's `freezedetect`; colour is not looked at. Events say where they begin (`limit.passed`) and end (`limit.kept`).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Frozen {
@@ -44,6 +45,10 @@ impl OpConfig for Frozen {
     }
 
     fn stateful(&self) -> bool {
+        true
+    }
+
+    fn makes_events(&self) -> bool {
         true
     }
 
@@ -85,7 +90,7 @@ impl Op for Watching {
             Ok::<_, OpError>(difference)
         })?;
         let same = difference <= threshold;
-        self.spans.saw_from(frame, self.since.filter(|_| same));
+        self.spans.alert(Frozen::NAME, frame, self.since.filter(|_| same), difference, threshold);
         if !same {
             self.since = Some(frame.position);
         }
@@ -93,6 +98,10 @@ impl Op for Watching {
             frame.meta.measured("frozen", difference);
         }
         Ok(())
+    }
+
+    fn last_events(&mut self) -> Vec<Event> {
+        self.spans.last_events(Frozen::NAME)
     }
 
     fn report(&self) -> Option<serde_json::Value> {

@@ -79,7 +79,7 @@ impl Reference {
         };
         let formats: Vec<_> = Layout::all_formats().collect();
         let failed = |f: Failure| OpError::Refused(format!("the reference: {}", f.message));
-        let opened = source::open(&settings, &formats, 0, &Control::default()).map_err(failed)?;
+        let opened = source::open(&settings, &formats, Default::default(), &Control::default()).map_err(failed)?;
         let there = &opened.facts.spec;
         let same = there.info.format() == info.format()
             && (there.info.width(), there.info.height()) == (info.width(), info.height());

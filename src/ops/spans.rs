@@ -16,6 +16,11 @@ pub(super) struct Spans {
     least: ClockTime,
     open: Option<ClockTime>,
     end: ClockTime,
+    /// Number of the frame before which, or at which, the open one began; and whether it was told.
+    first: u64,
+    told: bool,
+    /// Source time and number of the newest frame.
+    newest: (ClockTime, u64),
     found: Vec<(ClockTime, ClockTime)>,
 }
 
@@ -43,6 +48,35 @@ impl Spans {
             }
         }
         self.end = frame.position + frame.duration.unwrap_or(ClockTime::ZERO);
+        self.newest = (frame.position, frame.index);
+    }
+
+    /// As [`Spans::saw_from`], with events: `limit.passed` once a span counts, at its beginning, and `limit.kept` at its end.
+    /// `value` is what was measured on `frame`, and `limit` what it is held against.
+    pub fn alert(&mut self, name: &str, frame: &mut Frame, from: Option<ClockTime>, value: f64, limit: f64) {
+        let before = self.open;
+        self.saw_from(frame, from);
+        if let (None, Some(from)) = (before, from) {
+            self.first = frame.index.saturating_sub(u64::from(from < frame.position));
+        }
+        match (before, self.open) {
+            (_, Some(start)) if !self.told && self.end.saturating_sub(start) >= self.least => {
+                self.told = true;
+                let event = Event::new(Kind::LimitPassed, &name.into(), self.first, start.nseconds());
+                frame.meta.events.push(event.number("value", value).number("limit", limit));
+            }
+            (Some(start), None) if std::mem::take(&mut self.told) => {
+                let event = kept(&name.into(), start, frame.position, frame.position, frame.index);
+                frame.meta.events.push(event.number("value", value).number("limit", limit));
+            }
+            _ => {}
+        }
+    }
+
+    /// What still goes on when the stream ends, and was told, ends with it.
+    pub fn last_events(&mut self, name: &str) -> Vec<Event> {
+        let Some(start) = self.open.filter(|_| std::mem::take(&mut self.told)) else { return Vec::new() };
+        vec![kept(&name.into(), start, self.end, self.newest.0, self.newest.1).text("ended", "stream")]
     }
 
     fn close(&mut self, start: ClockTime, end: ClockTime) {
@@ -58,6 +92,13 @@ impl Spans {
         let all = self.found.iter().copied().chain(last);
         all.map(|(s, e)| json!({ "start": seconds(s), "end": seconds(e) })).collect()
     }
+}
+
+/// The end at `end` of what began at `start`, told on frame `index` at `position`.
+fn kept(name: &Arc<str>, start: ClockTime, end: ClockTime, position: ClockTime, index: u64) -> Event {
+    let seconds = |t: ClockTime| t.nseconds() as f64 / 1e9;
+    let event = Event::new(Kind::LimitKept, name, index, position.nseconds());
+    event.number("start", seconds(start)).number("seconds", seconds(end.saturating_sub(start)))
 }
 
 /// Finds where a value leaves its limits, and says so in events.
@@ -134,10 +175,7 @@ impl Limits {
     /// What is said of a span that ends at `at`.
     fn kept(&mut self, at: ClockTime, index: u64) -> Option<Event> {
         let Excursion { start, limit, worst, .. } = self.outside.take()?;
-        let seconds = |t: ClockTime| t.nseconds() as f64 / 1e9;
-        let event = Event::new(Kind::LimitKept, &self.name, index, at.nseconds());
-        let event = event.number("start", seconds(start)).number("seconds", seconds(at.saturating_sub(start)));
-        Some(event.number("limit", limit).number("worst", worst))
+        Some(kept(&self.name, start, at, at, index).number("limit", limit).number("worst", worst))
     }
 
     /// What is still outside when the stream ends: the span ends with it.

@@ -27,14 +27,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use gstreamer_video::VideoFormat;
 
-use crate::config::{Settings, SinkKind};
+use crate::config::{Settings, SinkKind, SinkSettings};
 use crate::control::Control;
 use crate::events::Run;
 use crate::failure::{Class, Failure};
 use crate::frame::{Frame, Layout};
 use crate::ops::Stream;
 use crate::sink::{self, Site};
-use crate::source::{self, AudioTrack, Ending, Facts, Input, Pull, Source};
+use crate::source::{self, AudioTrack, Ending, Facts, Input, Pull, Source, Taps};
 use chain::Chain;
 use measures::Measures;
 use processing::{Intake, Processed, process};
@@ -105,7 +105,8 @@ fn start(
     let input = Input::parse(&settings.source.uri)?;
     sink::preflight(&settings.sinks, &input)?;
     let formats: Vec<VideoFormat> = Layout::all_formats().collect();
-    let taps = settings.sinks.iter().filter(|s| sink::takes_audio(s)).count();
+    let of = |wants: fn(&SinkSettings) -> bool| settings.sinks.iter().filter(|s| wants(s)).count();
+    let taps = Taps { audio: of(sink::takes_audio), video: of(|s| s.copy) };
     let mut opened = source::open(&settings.source, &formats, taps, control)?;
     let mut facts = opened.facts;
     let retimed = settings.ops.iter().filter(|o| o.common.enabled && o.config.retimes()).map(|o| o.name);
@@ -149,7 +150,8 @@ fn start(
     let films = sink::Film::all(&settings.sinks, &input);
     for s in &settings.sinks {
         let spec = chain.output();
-        let site = Site { facts: &facts, spec, audio: &opened.audio, tap, zero, anonymous, run: &run, films: &films };
+        let (audio, packets) = (&opened.audio, opened.packets.as_ref());
+        let site = Site { facts: &facts, spec, audio, packets, tap, zero, anonymous, run: &run, films: &films };
         let sink = sink::open(s, &site)?;
         tap += usize::from(sink::takes_audio(s));
         let overflow = sink::writer::Overflow::of(s.policy, facts.live, !matches!(s.kind, SinkKind::Display));

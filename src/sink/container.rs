@@ -105,6 +105,22 @@ impl Container {
         self.takes(&gstreamer::Caps::new_empty_simple(media))
     }
 
+    /// It stores when pictures are shown, and leaves when they are decoded to the order they lie in.
+    pub fn shown_times(&self) -> bool {
+        matches!(self.muxer, "matroskamux" | "webmmux")
+    }
+
+    /// Whether the muxer takes packets of these caps as they are: with all that it has to know of them.
+    pub fn takes_form(&self, caps: &gstreamer::Caps) -> bool {
+        self.has_pad(|pad| caps.is_subset(pad))
+    }
+
+    fn has_pad(&self, fits: impl Fn(&gstreamer::Caps) -> bool) -> bool {
+        gstreamer::ElementFactory::find(self.muxer).is_some_and(|f| {
+            f.static_pad_templates().iter().any(|t| t.direction() == gstreamer::PadDirection::Sink && fits(&t.caps()))
+        })
+    }
+
     /// Whether the muxer has a pad for these caps, framing details left aside: parsers settle those.
     pub fn takes(&self, caps: &gstreamer::Caps) -> bool {
         let Some(s) = caps.structure(0) else { return false };
@@ -114,13 +130,7 @@ impl Container {
                 matches!(name.as_str().as_str(), "mpegversion" | "layer" | "channels" | "rate").then_some(value)
             });
         }
-        if let Some(f) = gstreamer::ElementFactory::find(self.muxer) {
-            let plain = gstreamer::Caps::builder_full().structure(plain).build();
-            return f
-                .static_pad_templates()
-                .iter()
-                .any(|t| t.direction() == gstreamer::PadDirection::Sink && t.caps().can_intersect(&plain));
-        }
-        false
+        let plain = gstreamer::Caps::builder_full().structure(plain).build();
+        self.has_pad(|pad| pad.can_intersect(&plain))
     }
 }

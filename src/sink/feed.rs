@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, TryRecvError};
 use gstreamer::prelude::*;
 use gstreamer::{ClockTime, MessageView};
 use gstreamer_app::{AppSrc, AppSrcCallbacks, AppStreamType};
 
 use super::anonymous::Comments;
+use super::lane::Lane;
 use super::{Delivery, End, Site};
 use crate::failure::Failure;
 use crate::frame::Spec;
 use crate::redact::redact;
-use crate::source::{AudioPacket, AudioTrack};
+use crate::source::AudioTrack;
 
 /// Pictures that may wait in the appsrc; what is in flight before it is bounded by the channel.
 const DEPTH: u64 = 2;
@@ -43,22 +43,6 @@ pub struct Feed {
     over: bool,
 }
 
-/// One audio track on its way into the muxer.
-pub struct Lane {
-    source: AppSrc,
-    packets: Receiver<AudioPacket>,
-    next: Option<AudioPacket>,
-    zero: i64,
-    /// Those to take off.
-    comments: Comments,
-    packet_duration: Option<ClockTime>,
-    ended: bool,
-    /// Output time up to which packets were handed over, in nanoseconds.
-    reached: i64,
-    /// Packets handed over.
-    pub count: u64,
-}
-
 impl Feed {
     /// An appsrc for `spec` in a new pipeline, nothing linked yet.
     pub fn new(spec: &Spec, name: &str, live: bool) -> Result<Self, Failure> {
@@ -79,9 +63,20 @@ impl Feed {
             Some(caps) => caps.clone(),
             None => spec.info.to_caps().map_err(|e| Failure::failed(format!("{name}: {e}")))?,
         };
+        Ok(Self::of(pipeline, video, &caps, name, live))
+    }
+
+    /// An appsrc for packets of `caps` in a new pipeline.
+    pub fn packets(caps: &gstreamer::Caps, name: &str, live: bool) -> Result<Self, Failure> {
+        let (pipeline, video) = (gstreamer::Pipeline::with_name("sink"), AppSrc::builder().name("packets").build());
+        pipeline.add(&video).map_err(|e| Failure::failed(format!("cannot build the output pipeline: {e}")))?;
+        Ok(Self::of(pipeline, video, caps, name, live))
+    }
+
+    fn of(pipeline: gstreamer::Pipeline, video: AppSrc, caps: &gstreamer::Caps, name: &str, live: bool) -> Self {
         let room = Arc::new((Mutex::new(()), Condvar::new()));
         let wake = room.clone();
-        video.set_caps(Some(&caps));
+        video.set_caps(Some(caps));
         video.set_format(gstreamer::Format::Time);
         video.set_stream_type(AppStreamType::Stream);
         video.set_max_bytes(0);
@@ -95,7 +90,7 @@ impl Feed {
                 })
                 .build(),
         );
-        Ok(Feed {
+        Feed {
             pipeline,
             video,
             room,
@@ -106,7 +101,7 @@ impl Feed {
             bytes: Arc::default(),
             end: ClockTime::ZERO,
             over: false,
-        })
+        }
     }
 
     /// Where pictures come out.
@@ -149,19 +144,7 @@ impl Feed {
         }
         let packets =
             track.taps.get(tap).cloned().ok_or_else(|| Failure::failed("the audio has no tap for this sink"))?;
-        let zero = zero.nseconds() as i64;
-        let packet_duration = packet_duration(&track.caps);
-        self.lanes.push(Lane {
-            source: source.clone(),
-            packets,
-            next: None,
-            zero,
-            comments,
-            packet_duration,
-            ended: false,
-            reached: 0,
-            count: 0,
-        });
+        self.lanes.push(Lane::new(source.clone(), packets, zero.nseconds() as i64, comments, &track.caps));
         Ok(source.upcast())
     }
 
@@ -231,7 +214,8 @@ impl Feed {
             self.check()?;
             return Err(Failure::output(format!("cannot write {}: the output takes no more ({flow:?})", self.name)));
         }
-        self.end = picture.pts + picture.duration.unwrap_or(ClockTime::ZERO);
+        // Packets come in the order of decoding.
+        self.end = self.end.max(picture.pts + picture.duration.unwrap_or(ClockTime::ZERO));
         let end = self.end.nseconds() as i64;
         self.lanes.iter_mut().for_each(|lane| lane.feed(end));
         if self.live {
@@ -243,9 +227,9 @@ impl Feed {
     /// Ends the tracks that fell silent, so that the others are written.
     fn end_silent_lanes(&mut self) {
         let horizon = self.end.nseconds() as i64 - SILENCE.as_nanos() as i64;
-        for lane in self.lanes.iter_mut().filter(|l| !l.ended && l.next.is_none() && l.reached < horizon) {
+        for lane in self.lanes.iter_mut().filter(|l| l.is_silent(horizon)) {
             lane.end();
-            let at = lane.reached as f64 / 1e9;
+            let at = lane.reached() as f64 / 1e9;
             let notice = format!("an audio track delivers nothing after {at:.3} s: it ends there, the picture goes on");
             log::warn!("{}: {notice}", self.name);
             self.notices.push(notice);
@@ -263,7 +247,7 @@ impl Feed {
             if now != bytes {
                 (since, bytes) = (Instant::now(), now);
             }
-            if since.elapsed() > SILENCE && self.lanes.iter().any(|l| !l.ended) {
+            if since.elapsed() > SILENCE && self.lanes.iter().any(|l| !l.is_over()) {
                 drop(guard);
                 self.end_silent_lanes();
                 guard = room.0.lock().unwrap_or_else(|e| e.into_inner());
@@ -292,7 +276,7 @@ impl Feed {
             let mut all = true;
             for lane in &mut self.lanes {
                 lane.feed(limit);
-                all &= lane.ended || lane.past();
+                all &= lane.is_over() || lane.past();
             }
             if all || Instant::now() > deadline {
                 break;
@@ -349,71 +333,5 @@ impl Feed {
 impl Drop for Feed {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-/// How long a packet lasts where the codec fixes it: 1024 samples of AAC, 1152 of MP2 and MP3, 1536 of AC-3.
-fn packet_duration(caps: &gstreamer::Caps) -> Option<ClockTime> {
-    let s = caps.structure(0)?;
-    let samples = match (s.name().as_str(), s.get::<i32>("mpegversion").unwrap_or(0)) {
-        ("audio/mpeg", 1) => 1152,
-        ("audio/mpeg", _) => 1024,
-        ("audio/x-ac3", _) => 1536,
-        _ => return None,
-    };
-    let rate = u64::try_from(s.get::<i32>("rate").ok()?).ok().filter(|r| *r > 0)?;
-    Some(ClockTime::from_nseconds(samples * 1_000_000_000 / rate))
-}
-
-impl Lane {
-    /// Hands over what belongs before `limit` (output time, ns), and takes in no more than one packet beyond.
-    fn feed(&mut self, limit: i64) {
-        while !self.ended {
-            let packet = match self.next.take().map_or_else(|| self.packets.try_recv(), Ok) {
-                Ok(p) => p,
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => return self.end(),
-            };
-            if packet.time - self.zero >= limit {
-                self.next = Some(packet);
-                return;
-            }
-            self.push(packet);
-        }
-    }
-
-    /// The track is over: the muxer need not wait for it, and what still comes goes nowhere.
-    fn end(&mut self) {
-        if !self.ended {
-            self.ended = true;
-            self.packets = crossbeam_channel::never();
-            let _ = self.source.end_of_stream();
-        }
-    }
-
-    fn push(&mut self, packet: AudioPacket) {
-        // What an edit list or --start puts before 0 goes; a hair's breadth is rounding.
-        let time = packet.time - self.zero;
-        if time < -1_000_000 {
-            return;
-        }
-        let mut buffer = packet.buffer;
-        self.comments.clear(&mut buffer);
-        self.reached = time + buffer.duration().map_or(0, |d| d.nseconds() as i64);
-        let b = buffer.make_mut();
-        b.set_pts(ClockTime::from_nseconds(time.max(0) as u64));
-        b.set_dts(ClockTime::NONE);
-        // Matroska gives no durations, and a muxer drops the last packet without one.
-        if b.duration().is_none() {
-            b.set_duration(self.packet_duration);
-        }
-        if self.source.push_buffer(buffer).is_ok() {
-            self.count += 1;
-        }
-    }
-
-    /// True once a packet is known that lies beyond the last one handed over.
-    fn past(&self) -> bool {
-        self.next.is_some()
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! The queues hold encoded data only and are large, so that a track that comes late never blocks the others.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -19,11 +20,12 @@ use super::container::Container;
 use super::encoder::{self, Chosen};
 use super::feed::Feed;
 use super::target::Target;
-use super::{Delivery, End, Sink, Site, anonymous, audio, even, mp4};
+use super::{Delivery, End, Sink, Site, anonymous, audio, copy, even, mp4};
 use crate::config::SinkSettings;
 use crate::failure::Failure;
 use crate::frame::Spec;
 use crate::gst::{has, make};
+use crate::source::{Encoded, VideoPacket};
 
 /// Encoded data that may wait in front of the muxer, per track.
 const QUEUE_BYTES: u32 = 256 << 20;
@@ -64,12 +66,8 @@ impl FileSink {
         let chosen = encoder::choose(settings, container, &site.spec.info, site.facts.live)?;
         let (spec, pad) = even::fit(site.spec, &chosen, &mut notices)?;
         let spec = Arc::new(nominal_rate(&whole_color(&spec)));
-        let mut feed = Feed::new(&spec, &settings.label(), site.facts.live)?;
-        let target = Target::new(path, settings.overwrite)?;
-        let muxer = muxer(container, site)?;
-        feed.add(&muxer)?;
-        let convert = make("videoconvert")?;
-        let mut chain = vec![convert];
+        let feed = Feed::new(&spec, &settings.label(), site.facts.live)?;
+        let mut chain = vec![make("videoconvert")?];
         if let Some(format) = working_format(&spec.info, &chosen) {
             let filter = make("capsfilter")?;
             filter.set_property(
@@ -85,11 +83,48 @@ impl FileSink {
         if let Some(parser) = chosen.known.and_then(|k| k.parser).filter(|p| has(p)) {
             chain.push(make(parser)?);
         }
+        let fps = spec.info.fps();
+        let steady = container.no_timestamps.then(|| 1e9 * f64::from(fps.denom()) / f64::from(fps.numer().max(1)));
+        let mut sink = Self::build(settings, site, container, feed, chain, chosen.detail, notices)?;
+        (sink.pad, sink.steady) = (pad, steady);
+        Ok(sink)
+    }
+
+    /// A file that takes packets of `video` as they are, beginning with `first`.
+    pub fn copy(
+        settings: &SinkSettings,
+        site: &Site<'_>,
+        video: &Encoded,
+        first: &VideoPacket,
+    ) -> Result<Self, Failure> {
+        let path = settings.path.as_deref().ok_or_else(|| Failure::usage("a file sink has no path"))?;
+        let container = Container::of(path)?;
+        let (feed, chain) = copy::packets(settings, site, container, video, first)?;
+        let sink = Self::build(settings, site, container, feed, chain, "copied".into(), Vec::new())?;
+        if let (Some(recording), Some(orientation)) = (&sink.recording, video.orientation()) {
+            recording.turn(orientation);
+        }
+        Ok(sink)
+    }
+
+    /// `chain` follows the feed and ends in encoded video.
+    fn build(
+        settings: &SinkSettings,
+        site: &Site<'_>,
+        container: &Container,
+        mut feed: Feed,
+        mut chain: Vec<gstreamer::Element>,
+        codec: String,
+        mut notices: Vec<String>,
+    ) -> Result<Self, Failure> {
+        let path = settings.path.as_deref().unwrap_or(Path::new(""));
+        let target = Target::new(path, settings.overwrite)?;
+        let muxer = muxer(container, site)?;
+        feed.add(&muxer)?;
         chain.push(queue()?);
         chain.push(muxer.clone());
         let source = feed.video().clone();
-        feed.chain(&source, &chain)
-            .map_err(|f| f.fix(format!("{} may not go into {}", chosen.detail, container.name)))?;
+        feed.chain(&source, &chain).map_err(|f| f.fix(format!("{codec} may not go into {}", container.name)))?;
         // The pictures' time scale; sound is counted in its own samples.
         if let Some(pad) = muxer.sink_pads().first().filter(|p| p.has_property("trak-timescale"))
             && !integral(&site.spec.info)
@@ -121,10 +156,8 @@ impl FileSink {
         feed.chain(&muxer, std::slice::from_ref(&out))?;
         feed.count_bytes(&out);
         let recording = container.fragments().then(|| mp4::Recording::watch(&muxer, &out));
-        let detail = format!("{} in {}", chosen.detail, container.name);
-        let fps = spec.info.fps();
-        let steady = container.no_timestamps.then(|| 1e9 * f64::from(fps.denom()) / f64::from(fps.numer().max(1)));
-        let (first, frames, size, started, done) = (None, 0, None, false, false);
+        let detail = format!("{codec} in {}", container.name);
+        let (pad, steady, first, frames, size, started, done) = (None, None, None, 0, None, false, false);
         Ok(FileSink { feed, target, pad, detail, notices, recording, started, steady, first, frames, size, done })
     }
 

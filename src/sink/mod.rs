@@ -4,12 +4,14 @@ mod anonymous;
 mod audio;
 mod clips;
 mod container;
+mod copy;
 mod display;
 mod encoder;
 mod even;
 mod feed;
 mod file;
 mod images;
+mod lane;
 mod mp4;
 mod records;
 mod report;
@@ -26,7 +28,7 @@ use gstreamer::ClockTime;
 use crate::config::{SinkKind, SinkSettings};
 use crate::failure::Failure;
 use crate::frame::{Meta, Spec};
-use crate::source::{AudioTrack, Facts, Input};
+use crate::source::{AudioTrack, Encoded, Facts, Input};
 use crate::vision::event::Event;
 
 pub use target::preflight;
@@ -109,6 +111,8 @@ pub struct Site<'a> {
     pub spec: &'a Arc<Spec>,
     /// Audio tracks.
     pub audio: &'a [AudioTrack],
+    /// The encoded video, where there is any and a sink copies it.
+    pub packets: Option<&'a Encoded>,
     /// Which tap of each track is this sink's.
     pub tap: usize,
     /// The source time that is 0 in the output.

@@ -123,3 +123,23 @@ pub fn attach(
     let tags = super::attach::sticky_tags(pad);
     Ok(AudioTrack { caps, tags, taps: receivers, rewind, reached })
 }
+
+/// True where an audio stream is cut into whole packets and ready for a muxer.
+pub fn is_final(pad: &gstreamer::Pad, caps: &gstreamer::Caps) -> bool {
+    let Some(s) = caps.structure(0) else { return false };
+    if !s.name().starts_with("audio/") {
+        return false;
+    }
+    if s.get::<bool>("framed").unwrap_or(false) || s.get::<bool>("parsed").unwrap_or(false) {
+        return true;
+    }
+    let parser_before = pad
+        .parent_element()
+        .and_then(|e| e.factory())
+        .is_some_and(|f| f.has_type(gstreamer::ElementFactoryType::PARSER));
+    let parsers = gstreamer::ElementFactory::factories_with_type(
+        gstreamer::ElementFactoryType::PARSER,
+        gstreamer::Rank::MARGINAL,
+    );
+    parser_before || !parsers.iter().any(|f| f.can_sink_any_caps(caps))
+}

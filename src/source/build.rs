@@ -23,9 +23,10 @@ use super::attach::{Attached, Want, attach, offer_video_meta, sticky_tags};
 use super::audio::{self, Backlog};
 use super::locate::locate;
 use super::network::Remote;
+use super::packets::{self, Encoded};
 use super::pull::Puller;
 use super::timeline::Timeline;
-use super::{AudioTrack, Facts, Input, Opened, cameras};
+use super::{AudioTrack, Facts, Input, Opened, Taps, cameras, edits};
 use crate::config::{SourceSettings, did_you_mean};
 use crate::control::Control;
 use crate::failure::Failure;
@@ -37,7 +38,11 @@ struct Site {
     pipeline: gstreamer::Pipeline,
     appsink: AppSink,
     want: Want,
-    taps: usize,
+    taps: Taps,
+    /// A file without edit lists.
+    unedited: bool,
+    /// A file that says it is shorter than what has to be read.
+    length: Option<edits::Length>,
     timeline: Timeline,
     attached: Arc<Mutex<Attached>>,
     found: Mutex<Found>,
@@ -51,6 +56,8 @@ struct Found {
     complete: bool,
     /// Audio streams that the other side says it will send, where it says so before it sends them.
     announced: usize,
+    /// What enters each decoder, where somebody copies it.
+    encoded: Vec<(gstreamer::Element, Encoded)>,
     /// The run has begun: a track that comes now is too late for the outputs.
     closed: bool,
 }
@@ -63,7 +70,7 @@ pub fn open(
     input: &Input,
     settings: &SourceSettings,
     formats: &[VideoFormat],
-    taps: usize,
+    taps: Taps,
     control: &Control,
 ) -> Result<Opened, Failure> {
     // Before anything else opens the file: a FIFO would hold it up.
@@ -82,12 +89,14 @@ pub fn open(
         _ => None,
     };
     let patience = Duration::from_nanos(settings.timeout.0.nseconds());
-    let mut puller = Puller::new(pipeline.clone(), appsink.clone(), name.clone(), path, patience);
+    let mut puller = Puller::new(pipeline.clone(), appsink.clone(), name.clone(), path.clone(), patience);
     let site = Arc::new(Site {
         pipeline,
         appsink,
         want: Want { formats: formats.to_vec(), interlaced: settings.interlaced },
         taps,
+        unedited: path.as_deref().is_some_and(edits::none),
+        length: path.as_deref().and_then(edits::Length::of),
         timeline: puller.timeline.clone(),
         attached: puller.attached.clone(),
         found: Mutex::default(),
@@ -117,11 +126,12 @@ pub fn open(
     site.wait_for_audio(arrived, control);
     let facts = facts(&puller, &site, input, settings, spec, origin, arrived);
     let mut audio = std::mem::take(&mut site.found.lock().unwrap_or_else(|e| e.into_inner()).audio);
-    if taps == 0 {
+    if taps.audio == 0 {
         // Nobody listens: then nobody waits for it either.
         audio.clear();
     }
-    Ok(Opened { facts, source: Box::new(puller), audio })
+    let packets = site.found.lock().unwrap_or_else(|e| e.into_inner()).encoded.pop().map(|(_, e)| e);
+    Ok(Opened { facts, source: Box::new(puller), audio, packets })
 }
 
 /// Waits for the first frame, or for the certainty that there will be none.
@@ -183,6 +193,7 @@ fn facts(
     arrived: Instant,
 ) -> Facts {
     let duration = site.pipeline.query_duration::<gstreamer::ClockTime>();
+    let duration = site.length.as_ref().map(|l| l.said).or(duration);
     let attached = site.attached.lock().unwrap_or_else(|e| e.into_inner()).clone();
     let found = site.found.lock().unwrap_or_else(|e| e.into_inner());
     let format = spec.info.format().to_string();
@@ -231,7 +242,14 @@ fn open_remote(site: &Arc<Site>, remote: Arc<Remote>, settings: &SourceSettings)
 }
 
 fn decode(site: &Arc<Site>, uri: &str) -> Result<(), Failure> {
-    decode_with(site, &make("uridecodebin")?, uri)
+    let bin = make("uridecodebin")?;
+    if let Some(length) = site.length.clone() {
+        bin.connect("source-setup", false, move |v| {
+            v[1].get::<gstreamer::Element>().iter().for_each(|source| length.mend(source));
+            None
+        });
+    }
+    decode_with(site, &bin, uri)
 }
 
 fn decode_with(site: &Arc<Site>, bin: &gstreamer::Element, uri: &str) -> Result<(), Failure> {
@@ -240,7 +258,7 @@ fn decode_with(site: &Arc<Site>, bin: &gstreamer::Element, uri: &str) -> Result<
     bin.connect("autoplug-continue", false, |v| {
         let (pad, caps) = (v[1].get::<gstreamer::Pad>(), v[2].get::<gstreamer::Caps>());
         let go_on = match (pad, caps) {
-            (Ok(pad), Ok(caps)) => !is_final_audio(&pad, &caps),
+            (Ok(pad), Ok(caps)) => !audio::is_final(&pad, &caps),
             _ => true,
         };
         Some(go_on.to_value())
@@ -252,14 +270,25 @@ fn decode_with(site: &Arc<Site>, bin: &gstreamer::Element, uri: &str) -> Result<
 /// Wires the signals that decodebin and uridecodebin share.
 fn decoders(site: &Arc<Site>, bin: &gstreamer::Element) {
     let (weak, timeline) = (Arc::downgrade(site), site.timeline.clone());
+    let (watching, unedited) = (weak.clone(), site.unedited);
     if let Some(b) = bin.downcast_ref::<gstreamer::Bin>() {
         b.connect_deep_element_added(move |_, _, e| {
-            if e.factory().is_some_and(|f| f.name() == "matroskademux") {
-                timeline.plain.store(true, Ordering::Relaxed);
+            match e.factory().map(|f| f.name()).as_deref() {
+                Some("matroskademux") => timeline.plain.store(true, Ordering::Relaxed),
+                Some("qtdemux") if unedited => edits::leave_open(e),
+                _ => {}
             }
             // A bad picture must not end the run; each is counted by its warning.
             if e.is::<gstreamer_video::VideoDecoder>() && e.has_property("max-errors") {
                 e.set_property("max-errors", -1i32);
+            }
+            if let Some(site) = watching.upgrade().filter(|s| s.taps.video > 0) {
+                packets::repeat_parameter_sets(e);
+                let place = e.is::<gstreamer_video::VideoDecoder>() || e.has_property("config-interval");
+                if let Some(pad) = e.static_pad("sink").filter(|_| place) {
+                    let encoded = Encoded::watch(&pad, site.taps.video, &site.timeline);
+                    site.found.lock().unwrap_or_else(|e| e.into_inner()).encoded.push((e.clone(), encoded));
+                }
             }
         });
     }
@@ -289,6 +318,8 @@ impl Site {
         match kind.split('/').next() {
             Some("video" | "image") if !found.video => {
                 found.video = true;
+                let place = packets::place(pad, &found.encoded);
+                found.encoded = place.map(|n| found.encoded.swap_remove(n)).into_iter().collect();
                 attach(&self.pipeline, pad, &self.appsink, self.want.clone(), self.attached.clone());
                 return;
             }
@@ -296,7 +327,7 @@ impl Site {
             Some("video" | "image") => found.notices.push("more than one video stream: the first one is used".into()),
             Some("audio") => {
                 // Tapped even when nobody listens: "audio only" is worth saying.
-                match audio::attach(&self.pipeline, pad, caps, self.taps, Backlog::Demuxed, &self.timeline) {
+                match audio::attach(&self.pipeline, pad, caps, self.taps.audio, Backlog::Demuxed, &self.timeline) {
                     Ok(track) => found.audio.push(track),
                     Err(e) => log::warn!("{e}"),
                 }
@@ -325,7 +356,7 @@ impl Site {
             let Some(site) = weak.upgrade() else { return Some(false.to_value()) };
             let mut found = site.found.lock().unwrap_or_else(|e| e.into_inner());
             let wanted = match media.as_str() {
-                "audio" => site.taps > 0,
+                "audio" => site.taps.audio > 0,
                 "application" => false,
                 _ => true,
             };
@@ -361,24 +392,4 @@ impl Site {
         attach(&self.pipeline, &pad, &self.appsink, self.want.clone(), self.attached.clone());
         Ok(())
     }
-}
-
-/// True where an audio stream is cut into whole packets and ready for a muxer.
-fn is_final_audio(pad: &gstreamer::Pad, caps: &gstreamer::Caps) -> bool {
-    let Some(s) = caps.structure(0) else { return false };
-    if !s.name().starts_with("audio/") {
-        return false;
-    }
-    if s.get::<bool>("framed").unwrap_or(false) || s.get::<bool>("parsed").unwrap_or(false) {
-        return true;
-    }
-    let parser_before = pad
-        .parent_element()
-        .and_then(|e| e.factory())
-        .is_some_and(|f| f.has_type(gstreamer::ElementFactoryType::PARSER));
-    let parsers = gstreamer::ElementFactory::factories_with_type(
-        gstreamer::ElementFactoryType::PARSER,
-        gstreamer::Rank::MARGINAL,
-    );
-    parser_before || !parsers.iter().any(|f| f.can_sink_any_caps(caps))
 }

@@ -46,7 +46,7 @@ pub fn open(name: &str, settings: &SourceSettings) -> Result<Opened, Failure> {
         notices: Vec::new(),
     };
     let source = Generated { generate, pace: None, live: settings.live };
-    Ok(Opened { facts, source: Box::new(source), audio: Vec::new() })
+    Ok(Opened { facts, source: Box::new(source), audio: Vec::new(), packets: None })
 }
 
 fn failure(e: &GenerateError) -> Failure {

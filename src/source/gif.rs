@@ -69,7 +69,7 @@ pub fn open(path: &Path) -> Result<Opened, Failure> {
     };
     let canvas = vec![0; width as usize * height as usize * 4];
     let source = Gif { name, decoder, spec, pool, canvas, pts: ClockTime::ZERO, frames: 0 };
-    Ok(Opened { facts, source: Box::new(source), audio: Vec::new() })
+    Ok(Opened { facts, source: Box::new(source), audio: Vec::new(), packets: None })
 }
 
 impl Source for Gif {

@@ -57,7 +57,7 @@ pub fn open(files: &[PathBuf], settings: &SourceSettings) -> Result<Opened, Fail
         notices: Vec::new(),
     };
     let source = Images { files: Vec::from(files).into_iter(), spec, pool, fps, index: 0 };
-    Ok(Opened { facts, source: Box::new(source), audio: Vec::new() })
+    Ok(Opened { facts, source: Box::new(source), audio: Vec::new(), packets: None })
 }
 
 /// A decoded picture: rows without padding.

@@ -6,6 +6,7 @@ mod audio;
 mod build;
 pub mod cameras;
 mod colr;
+mod edits;
 pub mod generate;
 mod generated;
 mod gif;
@@ -13,6 +14,7 @@ mod images;
 mod input;
 pub mod locate;
 mod network;
+mod packets;
 mod pull;
 mod settle;
 mod timeline;
@@ -30,6 +32,7 @@ use crate::frame::{Frame, Spec};
 
 pub use audio::{AudioPacket, AudioTrack};
 pub use input::Input;
+pub use packets::{Encoded, VideoPacket};
 
 /// What a source hands out next.
 #[derive(Debug)]
@@ -106,18 +109,29 @@ pub struct Opened {
     pub source: Box<dyn Source>,
     /// The audio tracks, with one tap for each sink that asked.
     pub audio: Vec<AudioTrack>,
+    /// The video as it was encoded, for sinks that copy it; none where pictures come as pixels.
+    pub packets: Option<Encoded>,
 }
 
-/// Opens the input and waits for its first frame. `formats` are the raw formats that the ops work on; `taps` is the number
-/// of sinks that want audio.
+/// How many sinks want encoded streams.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Taps {
+    /// Of all audio tracks.
+    pub audio: usize,
+    /// Of the video.
+    pub video: usize,
+}
+
+/// Opens the input and waits for its first frame. `formats` are the raw formats that the ops work on; `taps` what sinks
+/// want of it beside pictures.
 pub fn open(
     settings: &SourceSettings,
     formats: &[gstreamer_video::VideoFormat],
-    taps: usize,
+    taps: Taps,
     control: &Control,
 ) -> Result<Opened, Failure> {
     let input = Input::parse(&settings.uri)?;
-    let taps = if settings.audio { taps } else { 0 };
+    let taps = Taps { audio: if settings.audio { taps.audio } else { 0 }, ..taps };
     match &input {
         Input::Generate(name) => generated::open(name, settings),
         Input::Images(pattern) => images::open(pattern, settings),

@@ -26,10 +26,14 @@ impl Timeline {
 
     /// As [`Timeline::time`], for a timestamp of the sample's stream.
     pub fn of(&self, pts: ClockTime, sample: &gstreamer::Sample) -> Option<i64> {
+        self.at(pts, sample.segment()?.downcast_ref::<ClockTime>()?)
+    }
+
+    /// As [`Timeline::time`], for a timestamp in `segment`.
+    pub fn at(&self, pts: ClockTime, segment: &gstreamer::FormattedSegment<ClockTime>) -> Option<i64> {
         if self.plain.load(Ordering::Relaxed) {
             return Some(pts.nseconds() as i64);
         }
-        let segment = sample.segment()?.downcast_ref::<ClockTime>()?.clone();
         let time = match self.running.load(Ordering::Relaxed) {
             true => segment.to_running_time_full(pts),
             false => segment.to_stream_time_full(pts),

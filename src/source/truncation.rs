@@ -93,7 +93,7 @@ pub struct IsoBox {
 }
 
 /// The top-level boxes, up to the first that does not make sense or reaches past the end.
-pub fn boxes(file: &mut File, len: u64) -> Option<Vec<IsoBox>> {
+pub fn boxes(file: &mut (impl Read + Seek), len: u64) -> Option<Vec<IsoBox>> {
     let (mut out, mut at) = (Vec::new(), 0u64);
     while at + 8 <= len && out.len() < 100_000 {
         file.seek(SeekFrom::Start(at)).ok()?;

@@ -114,11 +114,16 @@ impl Media {
 
     /// The packets of audio track `n`.
     pub fn audio(&self, n: usize) -> Vec<Packet> {
+        self.packets(&format!("a:{n}"))
+    }
+
+    /// The packets of a stream, by ffmpeg's specifier, in the order in which they are stored.
+    pub fn packets(&self, stream: &str) -> Vec<Packet> {
         let json = ffprobe(
             &self.path,
             &[
                 "-select_streams",
-                &format!("a:{n}"),
+                stream,
                 "-show_packets",
                 "-show_data_hash",
                 "md5",

@@ -12,7 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-pub use media::{Media, boxes};
+pub use media::{Media, Packet, boxes};
 pub use serde_json::Value;
 pub use tempfile::TempDir;
 

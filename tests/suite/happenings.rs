@@ -7,7 +7,7 @@ use crate::fw;
 use serde_json::Value;
 
 /// Nine seconds at 20 fps with a tone: gray that stands still; from second 4 to 6 a white box of 40x40 goes from left to right.
-fn passing(folder: &Path) -> PathBuf {
+pub fn passing(folder: &Path) -> PathBuf {
     let path = folder.join("passing.mp4");
     let script = "color=gray:s=320x240:r=20:d=9[bg];color=white:s=40x40:r=20:d=9[box];\
                   [bg][box]overlay=x='if(between(t,4,5.99),10+130*(t-4),-100)':y=100:eval=frame,format=yuv420p[v]";

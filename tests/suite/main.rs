@@ -6,6 +6,7 @@ mod common;
 mod allocations;
 mod batch;
 mod cli;
+mod clips;
 mod configs;
 mod counting;
 mod detail;

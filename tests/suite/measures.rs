@@ -136,6 +136,23 @@ fn check_spans(out: &Output, wanted: &[(f64, f64)]) {
     }
 }
 
+/// The events of an op that finds spans: one where each begins, one with its length where it is over.
+fn check_alarms(folder: &Path, input: &Path, op: &str, wanted: &[(f64, f64)]) {
+    let path = folder.join("events.jsonl");
+    fw!["run", input, "-o", format!("events:{}", path.display()), "--overwrite", "--op", op].ok();
+    let text = std::fs::read_to_string(&path).expect("events");
+    let events: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    assert_eq!(events.len(), wanted.len() * 2, "{text}");
+    for (pair, (start, end)) in events.chunks(2).zip(wanted) {
+        assert_eq!((&pair[0]["kind"], &pair[1]["kind"]), (&"limit.passed".into(), &"limit.kept".into()), "{text}");
+        assert!(pair.iter().all(|e| e["name"] == op.split(':').next().unwrap_or_default()), "{text}");
+        near(pair[0]["seconds"].as_f64().expect("seconds"), *start, 0.0401, "where it begins");
+        near(pair[0]["frame"].as_f64().expect("frame"), start * 25.0, 1.01, "on which frame");
+        near(pair[1]["values"]["start"].as_f64().expect("start"), *start, 0.0401, "where it began");
+        near(pair[1]["values"]["seconds"].as_f64().expect("seconds"), end - start, 0.0601, "how long it was");
+    }
+}
+
 #[test]
 fn black_spans_are_those_of_blackdetect() {
     let dir = temp();
@@ -153,6 +170,8 @@ fn black_spans_are_those_of_blackdetect() {
     // A span that goes on to the end counts.
     let end = clips(dir.path(), "end.mp4", &[&sources[1], &sources[0]]);
     check_spans(&measure(&end, "black:min-duration=0.5"), &[(0.6, 1.8)]);
+    check_alarms(dir.path(), &input, "black:min-duration=0.5", &ffmpeg);
+    check_alarms(dir.path(), &end, "black:min-duration=0.5", &[(0.6, 1.8)]);
 }
 
 #[test]
@@ -166,6 +185,7 @@ fn frozen_spans_are_those_of_freezedetect() {
     let ffmpeg = spans_by_ffmpeg(&input, "freezedetect=d=0.5", &keys[0], &keys[1]);
     assert_eq!(ffmpeg.len(), 1, "{ffmpeg:?}");
     check_spans(&measure(&input, "frozen:min-duration=0.5"), &ffmpeg);
+    check_alarms(dir.path(), &input, "frozen:min-duration=0.5", &ffmpeg);
 }
 
 /// What a comparing filter of ffmpeg writes, a line for each frame.

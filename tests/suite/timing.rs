@@ -217,3 +217,32 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
         fw!["run", "test:smpte", "-o", "null", "--op", op].fails(2).says(&[why]);
     }
 }
+
+/// B-frames with and without an edit list, whole and in fragments, and with a gap of seven seconds: every picture is read, in its time.
+#[test]
+fn b_frames_are_read_to_the_last_one() {
+    let dir = temp();
+    let path = dir.path().join("b.mp4");
+    for gap in [1000, 6, 1] {
+        for form in ["", "-use_editlist 0", "-movflags frag_keyframe", "-movflags +frag_keyframe+empty_moov"] {
+            if gap == 1 && form.contains("editlist") {
+                // Such a file does not say how long it is: its last pictures begin behind its end.
+                continue;
+            }
+            let what = format!("a gap after picture {gap}, {form}");
+            let script = format!("setpts='PTS+gt(N,{gap})*7/TB'");
+            let words = format!("-fps_mode vfr -frames:v 42 -c:v libx264 -g 15 -bf 3 -b_strategy 0 {form}");
+            let source = ["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=s=160x120:r=20:d=20", "-vf", &script];
+            let args = source.into_iter().chain(words.split_whitespace()).map(std::ffi::OsStr::new);
+            tool("ffmpeg", &args.chain([path.as_os_str()]).collect::<Vec<_>>());
+            let out = dir.path().join("out.mkv");
+            let run = fw!["run", &path, "-o", &out, "--overwrite", "--encoder", "ffv1"].ok();
+            assert_eq!((run.count("frames_in"), run.count("frames_out")), (42, 42), "{what}");
+            let (was, is) = (Media::open(&path), Media::open(&out));
+            assert_eq!(was.md5s(), is.md5s(), "{what}");
+            let (was, is) = (was.pts(), is.pts());
+            let worst = was.iter().zip(&is).map(|(a, b)| ((a - was[0]) - (b - is[0])).abs()).fold(0.0, f64::max);
+            assert!(worst < 0.001_001, "{what}: worst PTS error {worst} s");
+        }
+    }
+}

@@ -56,7 +56,7 @@ fn shapes(ops: &[OpSettings], size: (u32, u32)) -> Vec<Arc<Shape>> {
 /// The first picture that a run would take in.
 fn first(settings: &Settings) -> Result<Frame, Failure> {
     let formats: Vec<VideoFormat> = Layout::all_formats().collect();
-    let mut opened = source::open(&settings.source, &formats, 0, &Control::default())?;
+    let mut opened = source::open(&settings.source, &formats, Default::default(), &Control::default())?;
     let started = Instant::now();
     while started.elapsed() < PATIENCE {
         match opened.source.next()? {

@@ -201,7 +201,7 @@ impl Frames {
         crate::gst::init()?;
         let settings = crate::config::SourceSettings { uri: uri.to_owned(), audio: false, ..Default::default() };
         let formats: Vec<_> = Layout::all_formats().collect();
-        let opened = source::open(&settings, &formats, 0, &Control::default())?;
+        let opened = source::open(&settings, &formats, Default::default(), &Control::default())?;
         Ok(Frames(opened.source))
     }
 

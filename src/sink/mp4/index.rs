@@ -81,6 +81,45 @@ pub fn finished(moov: &Atom<'_>, starts: &[Option<Start>], tracks: &[Samples]) -
     })
 }
 
+/// The left and middle columns of a track's matrix in units of 1, and which of width and height it moves the picture by.
+type Turn = ([i32; 4], [usize; 2]);
+
+/// Clockwise turns by their names in GStreamer. Values as in ISO 14496-12, 8.3.2: x' = ax + cy + tx, y' = bx + dy + ty.
+const TURNS: [(&str, Turn); 3] = [
+    ("rotate-90", ([0, 1, -1, 0], [2, 0])),
+    ("rotate-180", ([-1, 0, 0, -1], [1, 2])),
+    ("rotate-270", ([0, -1, 1, 0], [0, 1])),
+];
+
+/// True where a file can say it.
+pub fn turns(orientation: &str) -> bool {
+    TURNS.iter().any(|(name, _)| *name == orientation)
+}
+
+/// The `moov` with its first track turned.
+pub fn turned(moov: &Atom<'_>, orientation: &str) -> Option<Vec<u8>> {
+    let (_, ([a, b, c, d], by)) = *TURNS.iter().find(|(name, _)| *name == orientation)?;
+    let mut first = true;
+    moov.with(|child| {
+        if &child.kind != b"trak" || !std::mem::take(&mut first) {
+            return Some(child.whole.to_vec());
+        }
+        child.with(|t| {
+            if &t.kind != b"tkhd" {
+                return Some(t.whole.to_vec());
+            }
+            // The matrix, nine numbers, is followed by width and height, all of them with 16 bits after the point.
+            let mut body = t.body.to_vec();
+            let at = body.len().checked_sub(36 + 8)?;
+            let size = [0, u32_at(&body, at + 36)?, u32_at(&body, at + 40)?];
+            let one = |v: i32| (v << 16) as u32;
+            let matrix = [one(a), one(b), 0, one(c), one(d), 0, size[by[0]], size[by[1]], 1 << 30];
+            matrix.iter().enumerate().for_each(|(i, v)| body[at + 4 * i..][..4].copy_from_slice(&v.to_be_bytes()));
+            Some(make(b"tkhd", &body))
+        })
+    })
+}
+
 /// Puts the edit list in its place, right after the header, and removes any other.
 fn trak_box(c: &Atom<'_>, edits: &[u8], edited: impl FnOnce() -> Option<Vec<u8>>) -> Option<Vec<u8>> {
     match &c.kind {

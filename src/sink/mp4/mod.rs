@@ -27,6 +27,7 @@ use gstreamer::{PadProbeData, PadProbeReturn, PadProbeType, Signed};
 
 use boxes::{Atom, u32_at, u64_at};
 use index::Start;
+pub use index::turns;
 use samples::Samples;
 
 /// Sets a muxer up to write fragments of `ms`.
@@ -52,6 +53,8 @@ struct State {
     at: u64,
     /// Bytes of the current box that are still to come.
     rest: u64,
+    /// How the pictures are turned to be upright; this muxer, up to GStreamer 1.22 at least, leaves it out.
+    turn: Option<String>,
     /// Something was not understood.
     lost: bool,
 }
@@ -100,6 +103,11 @@ impl Recording {
             });
         }
         Recording(state)
+    }
+
+    /// The pictures have to be turned as GStreamer calls it (`rotate-90`) to be upright.
+    pub fn turn(&self, orientation: String) {
+        lock(&self.0).turn = Some(orientation);
     }
 
     /// Makes the file, written and closed, an ordinary one. `false`: it stays in fragments, which play, too.
@@ -174,6 +182,8 @@ impl State {
         self.rest = size.saturating_sub(b.len() as u64);
         match b.get(4..8)? {
             b"moov" if self.moov.is_empty() => {
+                let turned = self.turn.as_deref().and_then(|o| index::turned(&Atom::first(b)?, o));
+                let b = turned.as_deref().unwrap_or(b);
                 let moov = Atom::first(b)?;
                 self.tracks = index::tracks(&moov)?;
                 // As all of this muxer's files do, this one begins with its first packet.

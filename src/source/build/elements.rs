@@ -70,7 +70,7 @@ pub(super) fn test(site: &Arc<Site>, pattern: &str, settings: &SourceSettings) -
     site.add(&source)?;
     site.add(&filter)?;
     source.link(&filter).map_err(|_| Failure::usage(format!("test pattern `{pattern}` cannot be made as {caps}")))?;
-    if let Some(hz) = settings.tone.filter(|_| site.taps > 0) {
+    if let Some(hz) = settings.tone.filter(|_| site.taps.audio > 0) {
         let tone = make("audiotestsrc")?;
         tone.set_property("freq", hz);
         tone.set_property("is-live", settings.live);
@@ -87,7 +87,7 @@ pub(super) fn test(site: &Arc<Site>, pattern: &str, settings: &SourceSettings) -
         site.add(&filter)?;
         tone.link(&filter).map_err(|e| Failure::failed(e.to_string()))?;
         let pad = filter.static_pad("src").ok_or_else(|| missing("audiotestsrc"))?;
-        let track = audio::attach(&site.pipeline, &pad, caps, site.taps, Backlog::Independent, &site.timeline)?;
+        let track = audio::attach(&site.pipeline, &pad, caps, site.taps.audio, Backlog::Independent, &site.timeline)?;
         site.found.lock().unwrap_or_else(|e| e.into_inner()).audio.push(track);
     }
     site.only_video(&filter)
