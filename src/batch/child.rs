@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::work::{Order, Outcome, Word};
+use super::journal::Ended;
+use super::order::Order;
+use super::work::{Outcome, Word};
+use crate::failure::{Class, Failure};
 use crate::term::clean;
 
 /// Lines of a child's standard error that are kept.
@@ -156,8 +159,37 @@ impl Worker {
         self.child.try_wait().ok().flatten()
     }
 
+    /// What came of it, now that it has ended: whether it said so itself, what is known, and why it failed.
+    pub fn result(&mut self, status: ExitStatus, shown: &str) -> (bool, Ended, Option<Failure>) {
+        let mut ended = Ended {
+            seconds: self.started.elapsed().as_secs_f64(),
+            memory: Some(self.memory).filter(|m| *m > 0),
+            ..Ended::default()
+        };
+        let outcome = self.outcome.take();
+        let failed = |why: &str| Some(Failure::failed(format!("{shown}: {why}")));
+        let failure = match (&self.killed, &outcome) {
+            (None, Some(o)) => {
+                o.failure.clone().map(|(class, message, fix)| Failure { class: class_of(class), message, fix })
+            }
+            (Some(why), _) => failed(why),
+            (None, None) => failed(&self.last_words(status)),
+        };
+        let whole = self.killed.is_none() && outcome.is_some();
+        if let Some(o) = outcome {
+            ended.frames_in = o.frames_in;
+            ended.frames_out = o.frames_out;
+            ended.video_seconds = o.video_seconds;
+            ended.notices = o.notices;
+            ended.written = o.written;
+            let jpeg = |t: Option<String>| t.and_then(|t| data_encoding::BASE64.decode(t.as_bytes()).ok());
+            ended.thumbnails = o.thumbnails.map(jpeg);
+        }
+        (whole, ended, failure)
+    }
+
     /// Why it ended without a word, as well as can be told.
-    pub fn last_words(&self, status: ExitStatus) -> String {
+    fn last_words(&self, status: ExitStatus) -> String {
         let lines = self.stderr.lock().map(|l| l.iter().cloned().collect::<Vec<_>>()).unwrap_or_default();
         let telling = ["panicked at", "error:", "failed to allocate", "ERROR"];
         let line = lines.iter().rev().find(|l| telling.iter().any(|t| l.contains(t))).or(lines.last());
@@ -177,6 +209,11 @@ impl Drop for Worker {
             let _ = self.child.wait();
         }
     }
+}
+
+fn class_of(code: i32) -> Class {
+    let all = [Class::Usage, Class::Input, Class::Output, Class::Stopped];
+    all.into_iter().find(|c| *c as i32 == code).unwrap_or(Class::Failed)
 }
 
 /// This program, even where its file was replaced meanwhile.

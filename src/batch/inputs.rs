@@ -88,6 +88,10 @@ impl Search {
             }
         }
         for list in lists {
+            if list.as_os_str() == "-" {
+                self.listed(read(&mut io::stdin().lock(), "standard input")?, &mut all)?;
+                continue;
+            }
             let shown = list.display().to_string();
             let mut file =
                 fs::File::open(list).map_err(|e| Failure::input(format!("cannot read list {shown}: {e}")))?;

@@ -5,8 +5,10 @@
 //! ```
 
 mod child;
+mod feed;
 pub mod inputs;
 pub mod journal;
+mod order;
 pub mod pattern;
 pub mod plan;
 pub mod report;
@@ -21,8 +23,9 @@ pub mod work;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use feed::{Feed, Once};
 pub use show::{Show, short, span};
-pub use supervisor::{Feed, Once, Supervisor, Tally};
+pub use supervisor::{Supervisor, Tally};
 
 /// How jobs are run.
 #[derive(Clone, Debug)]

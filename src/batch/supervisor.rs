@@ -9,17 +9,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use sha2::{Digest, Sha256};
 
 use super::Options;
 use super::child::{News, Worker};
+use super::feed::Feed;
 use super::journal::{Ended, Journal, State, mtime};
-use super::pattern::{gathers, readable};
+use super::order::Order;
+use super::pattern::gathers;
 use super::plan::Job;
-use super::resources;
+use super::resources::{self, Room};
 use super::settle;
 use super::show::Show;
-use super::work::{Order, Outcome};
 use crate::config::{Settings, SinkKind};
 use crate::control::Control;
 use crate::failure::{Class, Failure};
@@ -33,31 +33,6 @@ const FAREWELL: Duration = Duration::from_secs(10);
 
 /// What to do about an input that changed.
 const GROWS: &str = "run the batch again when nobody writes to it any more";
-
-/// Where more jobs come from while others run.
-pub trait Feed {
-    /// Jobs that have come since the last time.
-    fn poll(&mut self, journal: &mut Journal) -> Result<Vec<Job>, Failure>;
-    /// A job is done, and its outputs can be trusted.
-    fn done(&mut self, job: &Job);
-    /// True when no more will come.
-    fn over(&self) -> bool;
-}
-
-/// No jobs but those that are there.
-pub struct Once;
-
-impl Feed for Once {
-    fn poll(&mut self, _: &mut Journal) -> Result<Vec<Job>, Failure> {
-        Ok(Vec::new())
-    }
-
-    fn done(&mut self, _: &Job) {}
-
-    fn over(&self) -> bool {
-        true
-    }
-}
 
 /// What came of a call.
 #[derive(Clone, Copy, Debug, Default)]
@@ -89,6 +64,7 @@ pub struct Supervisor<'a> {
     settled: (Sender<Settled>, Receiver<Settled>),
     /// Paused for want of disk since then.
     held: Option<Instant>,
+    room: Room<'a>,
     suspend: Arc<AtomicBool>,
     /// Largest resident size of any job so far.
     largest: u64,
@@ -126,6 +102,7 @@ impl<'a> Supervisor<'a> {
             settling: 0,
             settled: unbounded(),
             held: None,
+            room: Room::new(&options.folders, options.min_free),
             suspend: Arc::default(),
             largest: 0,
             tally: Tally::default(),
@@ -235,7 +212,7 @@ impl<'a> Supervisor<'a> {
 
     fn start(&mut self, mut job: Job) -> Result<(), Failure> {
         job.tries += 1;
-        let order = match self.order(&job) {
+        let order = match Order::new(self.settings, self.options, &self.work_folder(), &job) {
             Ok(order) => order,
             Err(failure) => return self.lost(job, failure, Ended::default()),
         };
@@ -255,50 +232,6 @@ impl<'a> Supervisor<'a> {
         let mut name = self.journal.path().as_os_str().to_owned();
         name.push(".work");
         name.into()
-    }
-
-    /// What the job's child is to do.
-    fn order(&self, job: &Job) -> Result<Order, Failure> {
-        let mut s = self.settings.clone();
-        let folder = self.work_folder();
-        let make = |folder: &Path| {
-            fs::create_dir_all(folder)
-                .map_err(|e| Failure::output(format!("cannot make folder {}: {e}", folder.display())))
-        };
-        s.source.uri = match job.input.to_str() {
-            Some(path) => path.to_owned(),
-            None => {
-                // GStreamer takes names as UTF-8 only: a link that has one.
-                let links = folder.join(format!("link-{}", job.id));
-                make(&links)?;
-                let name = readable(std::os::unix::ffi::OsStrExt::as_bytes(job.input.file_name().unwrap_or_default()));
-                let link = links.join(name);
-                let _ = fs::remove_file(&link);
-                std::os::unix::fs::symlink(&job.input, &link)
-                    .map_err(|e| Failure::output(format!("cannot link {}: {e}", link.display())))?;
-                link.display().to_string()
-            }
-        };
-        // The same each time, so that what is told twice can be known again.
-        let id = data_encoding::HEXLOWER.encode(&Sha256::digest(s.source.uri.as_bytes())[..6]);
-        s.run_id = Some(s.run_id.map_or(id.clone(), |run| format!("{run}.{id}")));
-        for (i, (sink, output)) in s.sinks.iter_mut().zip(&job.outputs).enumerate() {
-            if gathers(sink) {
-                make(&folder)?;
-                (sink.path, sink.overwrite) = (Some(settle::part(&folder, job.id, i)), true);
-            } else if !output.as_os_str().is_empty() {
-                make(output.parent().unwrap_or(Path::new("/")))?;
-                sink.path = Some(output.clone());
-                sink.overwrite |= job.own;
-            }
-        }
-        let mut tables = job.outputs.iter().skip(s.sinks.len()).map(|p| (!p.as_os_str().is_empty()).then(|| p.clone()));
-        (s.stats, s.measures) = (tables.next().flatten(), tables.next().flatten());
-        [&s.stats, &s.measures].into_iter().flatten().try_for_each(|p| make(p.parent().unwrap_or(Path::new("/"))))?;
-        let Options { memory, nice, thumbnails, .. } = *self.options;
-        // Room above the limit, so that the watch on it speaks before an allocation fails somewhere in a library.
-        let memory = memory.map(|m| 2 * m);
-        Ok(Order { config: crate::config::print(&s)?, memory, nice, thumbnails })
     }
 
     fn hear(&mut self, key: u64, news: News) {
@@ -348,32 +281,19 @@ impl<'a> Supervisor<'a> {
 
     /// A child has ended.
     fn over(&mut self, job: Job, mut worker: Worker, status: std::process::ExitStatus) -> Result<(), Failure> {
-        let mut ended = Ended {
-            seconds: worker.started.elapsed().as_secs_f64(),
-            memory: Some(worker.memory).filter(|m| *m > 0),
-            ..Ended::default()
-        };
         let shown = job.input.display().to_string();
-        let outcome = worker.outcome.take();
-        let failure = match (&worker.killed, &outcome) {
-            (None, Some(o)) => {
-                o.failure.clone().map(|(class, message, fix)| Failure { class: class_of(class), message, fix })
-            }
-            (Some(why), _) => Some(Failure::failed(format!("{shown}: {why}"))),
-            (None, None) => Some(Failure::failed(format!("{shown}: {}", worker.last_words(status)))),
-        };
-        let whole = worker.killed.is_none() && outcome.is_some();
+        let (whole, mut ended, failure) = worker.result(status, &shown);
         if !whole {
             self.clear(&job, worker.pid());
         }
-        if let Some(o) = outcome {
-            fill(&mut ended, o);
-            // What is gathered is no file of the job's own.
-            let folder = self.work_folder();
-            ended.written.retain(|w| !Path::new(&w.path).starts_with(&folder));
-        }
+        // What is gathered is no file of the job's own.
+        let folder = self.work_folder();
+        ended.written.retain(|w| !Path::new(&w.path).starts_with(&folder));
         match failure {
-            Some(f) if self.disk_is_full(&f) => self.again(job, &ended, f),
+            Some(f) if self.room.lacked(&f) => {
+                self.clear(&job, worker.pid());
+                self.again(job, &ended, f)
+            }
             Some(f) if f.class == Class::Failed && job.tries <= self.options.retries && !self.control.stopping() => {
                 self.show.say(&format!("again: {}", f.message));
                 ended.failure = Some(f);
@@ -418,7 +338,7 @@ impl<'a> Supervisor<'a> {
         self.settling -= 1;
         let Settled { job, ended } = settled;
         match ended.failure.clone() {
-            Some(f) if self.disk_is_full(&f) => self.again(job, &ended, f),
+            Some(f) if self.room.lacked(&f) => self.again(job, &ended, f),
             Some(f) => self.lost(job, f, ended),
             None => {
                 self.journal.end(job.id, State::Done, &ended)?;
@@ -438,32 +358,21 @@ impl<'a> Supervisor<'a> {
         Ok(())
     }
 
-    /// It was not the job's fault: it waits in front.
+    /// The disk's fault, not the job's: it waits in front until there is more room than it found.
     fn again(&mut self, mut job: Job, ended: &Ended, failure: Failure) -> Result<(), Failure> {
-        self.journal.end(job.id, State::Waiting, &Ended { failure: Some(failure), ..ended.clone() })?;
+        self.room.ask_for_more();
+        self.watch_disk();
         job.tries -= 1;
         job.own = true;
+        self.journal.end(job.id, State::Waiting, &Ended { failure: Some(failure), ..ended.clone() })?;
         self.queue.push_front(job);
-        self.watch_disk();
         Ok(())
-    }
-
-    fn disk_is_full(&self, failure: &Failure) -> bool {
-        let least = self.options.min_free.max(16 << 20);
-        failure.class == Class::Output && resources::short_of_disk(&self.options.folders, least).is_some()
     }
 
     /// Holds everything while there is no room for results.
     fn watch_disk(&mut self) {
-        let short = resources::short_of_disk(&self.options.folders, self.options.min_free);
-        let mb = |bytes: u64| format!("{} MB", bytes >> 20);
-        match (short, self.held) {
-            (Some((folder, free)), None) => {
-                let (shown, least) = (folder.display(), mb(self.options.min_free));
-                let text = format!(
-                    "paused: only {} are free in {shown}, {least} are wanted (--min-free); it goes on by itself when there is room",
-                    mb(free)
-                );
+        match (self.room.short(), self.held) {
+            (Some(text), None) => {
                 self.show.say(&text);
                 self.held = Some(Instant::now());
                 self.running.iter().for_each(|(_, _, w)| w.hold(true));
@@ -507,26 +416,9 @@ impl<'a> Supervisor<'a> {
             .sinks
             .iter()
             .zip(&job.outputs)
-            .filter(|(s, _)| matches!(s.kind, SinkKind::File | SinkKind::Records));
+            .filter(|(s, _)| matches!(s.kind, SinkKind::File | SinkKind::Records | SinkKind::Report));
         files.for_each(|(_, path)| settle::clear(path, pid));
     }
-}
-
-fn fill(ended: &mut Ended, o: Outcome) {
-    ended.frames_in = o.frames_in;
-    ended.frames_out = o.frames_out;
-    ended.video_seconds = o.video_seconds;
-    ended.notices = o.notices;
-    ended.written = o.written;
-    let jpeg = |t: Option<String>| t.and_then(|t| data_encoding::BASE64.decode(t.as_bytes()).ok());
-    ended.thumbnails = o.thumbnails.map(jpeg);
-}
-
-fn class_of(code: i32) -> Class {
-    [Class::Usage, Class::Input, Class::Output, Class::Stopped]
-        .into_iter()
-        .find(|c| *c as i32 == code)
-        .unwrap_or(Class::Failed)
 }
 
 /// Whether the input is not what it was when the job was planned.

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, unbounded};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
+use super::feed::Feed;
 use super::inputs::{Found, Search};
 use super::journal::{Journal, mtime};
 use super::plan::{Common, Job};
-use super::supervisor::Feed;
 use crate::failure::Failure;
 use crate::term::say;
 

@@ -19,6 +19,7 @@ use rustix::process::{Resource, Rlimit, Signal};
 use serde::{Deserialize, Serialize};
 
 use super::journal::Written;
+use super::order::Order;
 use super::verify;
 use crate::config::{self, Settings, SinkKind};
 use crate::control::Control;
@@ -30,19 +31,6 @@ use crate::source::Facts;
 
 /// How often it says that it goes on.
 const EVERY: Duration = Duration::from_millis(250);
-
-/// What the parent asks for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Order {
-    /// A configuration, as `framewright check --print` writes it.
-    pub config: String,
-    /// Bytes of memory that it may take at the very most.
-    pub memory: Option<u64>,
-    /// Steps by which it is nicer than its parent.
-    pub nice: i32,
-    /// Whether small pictures for the report are wanted.
-    pub thumbnails: bool,
-}
 
 /// What the child says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -190,7 +178,9 @@ fn files(settings: &Settings) -> Vec<Written> {
             _ => Some(path),
         }
     };
+    let ops = super::pattern::of_ops(settings).map(|(_, _, p)| p.to_owned()).filter(|p| p.is_file());
     let own = settings.sinks.iter().filter_map(path).chain(settings.stats.clone()).chain(settings.measures.clone());
+    let own = own.chain(ops);
     let mut seen = HashSet::new();
     own.filter(|p| seen.insert(p.clone())).filter_map(|p| Written::now(&p)).collect()
 }

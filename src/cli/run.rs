@@ -20,7 +20,7 @@ pub struct Args {
     pub input: Option<String>,
 
     /// Output: a file (mp4, mov, mkv, webm, avi, ts), pictures (out/%05d.png), display, display:fps, null, or pipeline:TEXT;
-    /// what was found and what happened: a file (jsonl, csv, db, json, txt), events:FILE (events only), jsonl:- or events:-
+    /// what was found and what happened: a file (jsonl, csv, db, json, txt; html for a report), events:FILE (events only), jsonl:- or events:-
     /// (lines to standard output), webhook:URL, mqtt://HOST/TOPIC; may be given several times
     #[arg(short, long = "output", value_name = "OUTPUT")]
     pub output: Vec<String>,

@@ -127,6 +127,10 @@ impl OpConfig for Scenes {
         true
     }
 
+    fn writes(&self) -> &'static [&'static str] {
+        &["list", "thumbnails"]
+    }
+
     fn build(&self) -> Box<dyn Op> {
         Box::new(Cutter {
             name: "scenes".into(),

@@ -91,11 +91,12 @@ fn shown(e: &Entry) -> String {
 impl Retry {
     pub fn run(&self, quiet: bool, control: &Control) -> Result<(), Failure> {
         journal::read(&self.journal)?;
-        let mut journal = Journal::open(&absolute(&self.journal)?)?;
+        let mut journal = Journal::open(&absolute(&self.journal)?, control)?;
         let Some(printed) = journal.get("config")? else {
             return Err(Failure::input(format!("{} does not say what its jobs do", self.journal.display())));
         };
         let mut settings = config::read_printed(&printed)?;
+        settings.source.uri.clear();
         if self.jobs.overwrite {
             settings.sinks.iter_mut().for_each(|s| s.overwrite = true);
         }
@@ -157,7 +158,7 @@ impl Merge {
         for part in &self.parts {
             journal::read(part)?;
         }
-        let mut whole = Journal::open(&absolute(&self.whole)?)?;
+        let mut whole = Journal::open(&absolute(&self.whole)?, &Control::default())?;
         let mut text = String::new();
         for part in &self.parts {
             let n = whole.merge(part)?;

@@ -156,7 +156,7 @@ impl ClipSink {
         }
         let zero = self.zero + picture.pts;
         let Self { facts, spec, anonymous, run, .. } = &*self;
-        let site = Site { facts, spec, audio: &tracks, tap: 0, zero, anonymous: *anonymous, run };
+        let site = Site { facts, spec, audio: &tracks, tap: 0, zero, anonymous: *anonymous, run, films: &[] };
         let file = FileSink::open(&settings, &site)?;
         log::info!("clip {}", path.display());
         self.clip = Some(Clip { span, file, path, first: picture.pts });

@@ -1,17 +1,21 @@
 //! The journal of a batch: every job, what became of it, and what it wrote. SQLite, whole after a kill or a power cut.
 
+mod entry;
+
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
+use rusqlite::{Connection, ErrorCode, params};
+use serde::Serialize;
 
 use super::pattern::readable;
+use crate::control::Control;
 use crate::events::schema::rfc3339;
 use crate::failure::Failure;
+use crate::term::say;
 
 /// Version of the tables (`PRAGMA user_version`).
 const VERSION: i32 = 1;
@@ -31,136 +35,17 @@ CREATE TABLE IF NOT EXISTS attempts (
 CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state);
 ";
 
-/// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Not begun, or begun and cut off.
-    Waiting,
-    /// At work.
-    Running,
-    /// Whole, and verified.
-    Done,
-    /// Ended badly.
-    Failed,
-}
-
-impl State {
-    /// As the journal has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            State::Waiting => "waiting",
-            State::Running => "running",
-            State::Done => "done",
-            State::Failed => "failed",
-        }
-    }
-
-    fn of(name: &str) -> Self {
-        match name {
-            "running" => State::Running,
-            "done" => State::Done,
-            "failed" => State::Failed,
-            _ => State::Waiting,
-        }
-    }
-}
-
-/// What an input was when it was worked on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// Bytes.
-    pub size: u64,
-    /// Last change in nanoseconds since 1970.
-    pub mtime: i64,
-    /// sha256 of the content, where that was asked for.
-    pub hash: Option<String>,
-}
-
-/// A file that a job wrote, as it was when it was verified.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
-    /// Absolute.
-    pub path: String,
-    /// Bytes.
-    pub size: u64,
-    /// Last change in nanoseconds since 1970.
-    pub mtime: i64,
-}
-
-impl Written {
-    /// The file at `path` as it is now.
-    pub fn now(path: &Path) -> Option<Self> {
-        let m = fs::metadata(path).ok()?;
-        Some(Written { path: path.display().to_string(), size: m.len(), mtime: mtime(&m) })
-    }
-
-    /// True while nobody touched it.
-    pub fn stands(&self) -> bool {
-        Written::now(Path::new(&self.path)).as_ref() == Some(self)
-    }
-}
-
-/// Last change in nanoseconds since 1970.
-pub fn mtime(m: &fs::Metadata) -> i64 {
-    let at = m.modified().unwrap_or(UNIX_EPOCH);
-    at.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i64)
-}
-
-/// A row of the table `jobs`, without its thumbnails.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)]
-pub struct Entry {
-    pub id: i64,
-    /// Absolute path.
-    pub input: PathBuf,
-    /// By output of the configuration; empty where it writes no file of its own.
-    pub outputs: Vec<PathBuf>,
-    pub identity: Identity,
-    /// Of the configuration.
-    pub config: String,
-    pub state: State,
-    pub attempts: u32,
-    pub pid: Option<u32>,
-    pub started: Option<String>,
-    pub ended: Option<String>,
-    pub seconds: Option<f64>,
-    pub frames_in: Option<u64>,
-    pub frames_out: Option<u64>,
-    pub video_seconds: Option<f64>,
-    /// Largest resident size in bytes.
-    pub memory: Option<u64>,
-    pub written: Vec<Written>,
-    /// The exit code that a run would have had.
-    pub class: Option<i32>,
-    pub error: Option<String>,
-    pub fix: Option<String>,
-    pub notices: Vec<String>,
-}
-
-/// How an attempt ended.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs)]
-pub struct Ended {
-    pub seconds: f64,
-    pub frames_in: Option<u64>,
-    pub frames_out: Option<u64>,
-    pub video_seconds: Option<f64>,
-    pub memory: Option<u64>,
-    pub written: Vec<Written>,
-    pub failure: Option<Failure>,
-    pub notices: Vec<String>,
-    /// JPEG of an input picture, and of the same one in the output.
-    pub thumbnails: [Option<Vec<u8>>; 2],
-}
-
 /// The journal at work. Only one process at a time has it.
 pub struct Journal {
     db: Connection,
     path: PathBuf,
+    /// Who asks to stop does not wait for room on the disk.
+    control: Control,
     /// Held as long as this lives; gone with the process, however that ends.
     _lock: File,
 }
+
+pub use entry::{Ended, Entry, Identity, State, Written, entries, get, mtime, read, thumbnails};
 
 type Sql<T> = rusqlite::Result<T>;
 
@@ -169,7 +54,7 @@ impl Journal {
     ///
     /// # Errors
     /// It cannot be written, another process has it, or it is no journal.
-    pub fn open(path: &Path) -> Result<Self, Failure> {
+    pub fn open(path: &Path, control: &Control) -> Result<Self, Failure> {
         let cannot = |e: &dyn std::fmt::Display| {
             Failure::output(format!("cannot write the journal {}: {e}", path.display()))
                 .fix("--journal FILE puts it somewhere else")
@@ -201,7 +86,7 @@ impl Journal {
             Ok(db)
         };
         let db = open().map_err(|e| cannot(&e))?;
-        Ok(Journal { db, path: path.to_owned(), _lock: lock })
+        Ok(Journal { db, path: path.to_owned(), control: control.clone(), _lock: lock })
     }
 
     /// Where it is.
@@ -232,9 +117,9 @@ impl Journal {
 
     /// Adds jobs that are to be done, or makes them wait again with what they are now; answers with their numbers, in order.
     pub fn plan(&mut self, jobs: &[(&Path, &Identity, &[PathBuf])], config: &str) -> Result<Vec<i64>, Failure> {
-        let mut put = || -> Sql<Vec<i64>> {
+        self.put(|db| {
             let mut ids = Vec::with_capacity(jobs.len());
-            let transaction = self.db.transaction()?;
+            let transaction = db.transaction()?;
             {
                 let mut insert = transaction.prepare_cached(
                     "INSERT INTO jobs (input, raw, outputs, size, mtime, hash, config, state)
@@ -259,36 +144,55 @@ impl Journal {
             }
             transaction.commit()?;
             Ok(ids)
-        };
-        put().map_err(|e| self.failed(&e))
+        })
+    }
+
+    /// Writes, and waits while the disk has no room for a few lines: what is known must not get lost.
+    fn put<T>(&mut self, mut write: impl FnMut(&mut Connection) -> Sql<T>) -> Result<T, Failure> {
+        let mut told = false;
+        loop {
+            match write(&mut self.db) {
+                Err(e) if e.sqlite_error_code() == Some(ErrorCode::DiskFull) && !self.control.stopping() => {
+                    if !std::mem::replace(&mut told, true) {
+                        let shown = self.path.display();
+                        say!(
+                            "paused: the disk is full, and the journal {shown} cannot be written; it goes on by itself when there is room"
+                        );
+                    }
+                    std::thread::sleep(Duration::from_millis(500));
+                }
+                result => return result.map_err(|e| self.failed(&e)),
+            }
+        }
     }
 
     /// An attempt begins. Answers with its number, from 1.
-    pub fn begin(&self, job: i64, pid: u32) -> Result<u32, Failure> {
-        let put = || -> Sql<u32> {
+    pub fn begin(&mut self, job: i64, pid: u32) -> Result<u32, Failure> {
+        self.put(|db| {
             let now = now();
-            self.db
+            let transaction = db.transaction()?;
+            transaction
                 .prepare_cached(
                     "UPDATE jobs SET state = 'running', pid = ?2, attempts = attempts + 1, started = ?3, ended = NULL,
                      seconds = NULL, class = NULL, error = NULL, fix = NULL WHERE id = ?1",
                 )?
                 .execute(params![job, pid, now])?;
-            let number = self.db.query_row("SELECT attempts FROM jobs WHERE id = ?1", [job], |r| r.get(0))?;
-            self.db
+            let number = transaction.query_row("SELECT attempts FROM jobs WHERE id = ?1", [job], |r| r.get(0))?;
+            transaction
                 .prepare_cached("INSERT OR REPLACE INTO attempts (job, number, pid, started) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![job, number, pid, now])?;
+            transaction.commit()?;
             Ok(number)
-        };
-        put().map_err(|e| self.failed(&e))
+        })
     }
 
     /// An attempt is over; `state` is where that leaves the job.
     pub fn end(&mut self, job: i64, state: State, ended: &Ended) -> Result<(), Failure> {
-        let mut put = || -> Sql<()> {
+        self.put(|db| {
             let failure = ended.failure.as_ref();
             let outcome = failure.map_or("done", |f| f.message.as_str());
             let now = now();
-            let transaction = self.db.transaction()?;
+            let transaction = db.transaction()?;
             transaction
                 .prepare_cached(
                     "UPDATE jobs SET state = ?2, pid = NULL, ended = ?3, seconds = ?4, frames_in = ?5, frames_out = ?6,
@@ -319,8 +223,7 @@ impl Journal {
                 )?
                 .execute(params![job, now, outcome])?;
             transaction.commit()
-        };
-        put().map_err(|e| self.failed(&e))
+        })
     }
 
     /// Takes over from `other` every job that is not here, or that got further there. Answers with how many.
@@ -360,81 +263,6 @@ impl Journal {
         };
         take().map_err(|e| Failure::failed(format!("cannot merge {shown}: {e}")))
     }
-}
-
-/// Opens the journal at `path` to look at it; it may be at work.
-///
-/// # Errors
-/// There is no file, or it is no journal.
-pub fn read(path: &Path) -> Result<Connection, Failure> {
-    let shown = path.display();
-    if !path.is_file() {
-        return Err(Failure::input(format!("there is no journal {shown}"))
-            .fix("a batch writes it beside its outputs, as in out/batch/journal.db"));
-    }
-    let open = || -> Sql<(Connection, i64)> {
-        let db = crate::events::store::open(path)?;
-        let tables = db.query_row(
-            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('about', 'jobs', 'attempts')",
-            [],
-            |r| r.get(0),
-        )?;
-        Ok((db, tables))
-    };
-    match open() {
-        Ok((db, 3)) => Ok(db),
-        Ok(_) => Err(Failure::input(format!("{shown} is no journal of a batch"))),
-        Err(e) => Err(Failure::input(format!("{shown} is no journal of a batch: {e}"))),
-    }
-}
-
-/// What was noted about the batch.
-pub fn get(db: &Connection, key: &str) -> Sql<Option<String>> {
-    db.query_row("SELECT value FROM about WHERE key = ?1", [key], |r| r.get(0)).optional()
-}
-
-/// All jobs, in the order in which they came.
-pub fn entries(db: &Connection) -> Sql<Vec<Entry>> {
-    let mut all = db.prepare(
-        "SELECT id, input, raw, outputs, size, mtime, hash, config, state, attempts, pid, started, ended, seconds,
-         frames_in, frames_out, video_seconds, memory, written, class, error, fix, notices FROM jobs ORDER BY id",
-    )?;
-    all.query_map([], entry)?.collect()
-}
-
-/// The pictures of one job: before and after.
-pub fn thumbnails(db: &Connection, job: i64) -> Sql<[Option<Vec<u8>>; 2]> {
-    let mut ask = db.prepare_cached("SELECT before, after FROM jobs WHERE id = ?1")?;
-    ask.query_row([job], |r| Ok([r.get(0)?, r.get(1)?]))
-}
-
-fn entry(r: &Row<'_>) -> Sql<Entry> {
-    let raw: Option<Vec<u8>> = r.get("raw")?;
-    let input: String = r.get("input")?;
-    let list = |name: &str| -> Sql<String> { Ok(r.get::<_, Option<String>>(name)?.unwrap_or_default()) };
-    let unsigned = |name: &str| -> Sql<Option<u64>> { Ok(r.get::<_, Option<i64>>(name)?.map(|n| n.max(0) as u64)) };
-    Ok(Entry {
-        id: r.get("id")?,
-        input: raw.map_or_else(|| input.into(), |b| std::ffi::OsString::from_vec(b).into()),
-        outputs: serde_json::from_str(&list("outputs")?).unwrap_or_default(),
-        identity: Identity { size: unsigned("size")?.unwrap_or(0), mtime: r.get("mtime")?, hash: r.get("hash")? },
-        config: r.get("config")?,
-        state: State::of(&list("state")?),
-        attempts: r.get("attempts")?,
-        pid: r.get("pid")?,
-        started: r.get("started")?,
-        ended: r.get("ended")?,
-        seconds: r.get("seconds")?,
-        frames_in: unsigned("frames_in")?,
-        frames_out: unsigned("frames_out")?,
-        video_seconds: r.get("video_seconds")?,
-        memory: unsigned("memory")?,
-        written: serde_json::from_str(&list("written")?).unwrap_or_default(),
-        class: r.get("class")?,
-        error: r.get("error")?,
-        fix: r.get("fix")?,
-        notices: serde_json::from_str(&list("notices")?).unwrap_or_default(),
-    })
 }
 
 fn json(value: &(impl Serialize + ?Sized)) -> String {
