@@ -95,7 +95,8 @@ fn motion_counts_only_where_it_is_wanted() {
 /// DVR-Scan 1.8.2.1 with its defaults, on the same clips: events in seconds, with the 1.5 s before and 2 s after that it adds.
 #[test]
 fn motion_is_that_of_dvr_scan() {
-    let known: [(&str, f64, &[(f64, f64)]); 12] = [
+    type Spans = [(f64, f64)];
+    let known: [(&str, f64, &Spans); 12] = [
         ("dvrscan/issue53_brightness_change.avi", 12.0, &[(1.0, 4.917)]),
         ("intel/car-detection.mp4", 12.5, &[(2.8, 11.6), (12.88, 30.16)]),
         ("intel/bottle-detection.mp4", 29.83, &[(0.067, 21.419), (21.453, 27.05), (27.084, 39.855)]),
