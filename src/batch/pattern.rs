@@ -123,15 +123,13 @@ pub fn check(settings: &Settings) -> Result<(), Failure> {
             )));
         }
     }
-    for (i, key, path) in of_ops(settings).filter(|(_, _, p)| !varies(p)) {
-        let (name, shown) = (settings.ops[i].name, path.display());
-        return Err(Failure::usage(format!("every job would write the {key} of op {name} to {shown}")).fix(format!(
-            "put fields into the name ({}), as in --set 'op.{i}.{key}=out/{{dir}}/{{stem}}.{}'",
-            FIELDS.join(" "),
-            path.extension().unwrap_or_default().to_string_lossy()
-        )));
-    }
-    Ok(())
+    let Some((i, key, path)) = of_ops(settings).find(|(_, _, p)| !varies(p)) else { return Ok(()) };
+    let (name, shown) = (settings.ops[i].name, path.display());
+    Err(Failure::usage(format!("every job would write the {key} of op {name} to {shown}")).fix(format!(
+        "put fields into the name ({}), as in --set 'op.{i}.{key}=out/{{dir}}/{{stem}}.{}'",
+        FIELDS.join(" "),
+        path.extension().unwrap_or_default().to_string_lossy()
+    )))
 }
 
 #[cfg(test)]

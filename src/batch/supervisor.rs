@@ -47,6 +47,9 @@ pub struct Tally {
     pub seconds: f64,
 }
 
+/// Both ends: whoever sends gets a clone.
+type Channel<T> = (Sender<T>, Receiver<T>);
+
 /// Jobs at work.
 pub struct Supervisor<'a> {
     settings: &'a Settings,
@@ -59,9 +62,9 @@ pub struct Supervisor<'a> {
     queue: VecDeque<Job>,
     running: Vec<(u64, Job, Worker)>,
     serial: u64,
-    news: (Sender<(u64, News)>, Receiver<(u64, News)>),
+    news: Channel<(u64, News)>,
     settling: usize,
-    settled: (Sender<Settled>, Receiver<Settled>),
+    settled: Channel<Settled>,
     /// Paused for want of disk since then.
     held: Option<Instant>,
     room: Room<'a>,
