@@ -107,7 +107,7 @@ impl Progress for Teller {
     }
 }
 
-/// Reads an [`Order`] and carries it out. What goes wrong is told, not returned.
+/// Reads an `Order` and carries it out. What goes wrong is told, not returned.
 pub fn work() -> Result<(), Failure> {
     let mut line = String::new();
     let broken = |e: &dyn std::fmt::Display| Failure::usage(format!("a batch starts this, not a person: {e}"));
