@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::pattern::{gathers, readable};
+use super::pattern::{gathers, of_ops, readable};
 use super::plan::Job;
 use super::{Options, settle};
 use crate::config::Settings;
@@ -64,6 +64,15 @@ impl Order {
         }
         let mut tables = job.outputs.iter().skip(s.sinks.len()).map(|p| (!p.as_os_str().is_empty()).then(|| p.clone()));
         (s.stats, s.measures) = (tables.next().flatten(), tables.next().flatten());
+        let of_ops: Vec<(usize, &str)> = of_ops(settings).map(|(i, key, _)| (i, key)).collect();
+        for ((i, key), path) in of_ops.into_iter().zip(tables.flatten()) {
+            make(path.parent().unwrap_or(Path::new("/")))?;
+            let table = &mut s.ops[i].effective;
+            table.insert(key.into(), path.display().to_string().into());
+            if let Some(overwrite) = table.get_mut("overwrite").filter(|_| job.own) {
+                *overwrite = true.into();
+            }
+        }
         [&s.stats, &s.measures].into_iter().flatten().try_for_each(|p| make(p.parent().unwrap_or(Path::new("/"))))?;
         let Options { memory, nice, thumbnails, .. } = *options;
         // Room above the limit, so that the watch on it speaks before an allocation fails somewhere in a library.

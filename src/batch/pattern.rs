@@ -77,6 +77,14 @@ pub fn gathers(sink: &SinkSettings) -> bool {
         && sink.path.as_deref().is_some_and(|p| !varies(p))
 }
 
+/// What ops write, by op and key.
+pub fn of_ops(settings: &Settings) -> impl Iterator<Item = (usize, &'static str, &Path)> {
+    settings.ops.iter().enumerate().flat_map(|(i, op)| {
+        let path = move |key: &&'static str| Some((i, *key, Path::new(op.effective.get(*key)?.as_str()?)));
+        op.config.writes().iter().filter_map(path)
+    })
+}
+
 /// Whether each output can be written by many jobs.
 pub fn check(settings: &Settings) -> Result<(), Failure> {
     for sink in &settings.sinks {
@@ -94,7 +102,7 @@ pub fn check(settings: &Settings) -> Result<(), Failure> {
             }
             SinkKind::Null | SinkKind::Webhook | SinkKind::Mqtt => {}
             _ if gathers(sink) => {}
-            SinkKind::File | SinkKind::Images | SinkKind::Records | SinkKind::Clips => {
+            SinkKind::File | SinkKind::Images | SinkKind::Records | SinkKind::Clips | SinkKind::Report => {
                 let path = sink.path.as_deref().unwrap_or(Path::new(""));
                 if !varies(path) {
                     let fix = match path.parent().filter(|p| !p.as_os_str().is_empty()) {
@@ -114,6 +122,14 @@ pub fn check(settings: &Settings) -> Result<(), Failure> {
                 FIELDS.join(" ")
             )));
         }
+    }
+    for (i, key, path) in of_ops(settings).filter(|(_, _, p)| !varies(p)) {
+        let (name, shown) = (settings.ops[i].name, path.display());
+        return Err(Failure::usage(format!("every job would write the {key} of op {name} to {shown}")).fix(format!(
+            "put fields into the name ({}), as in --set 'op.{i}.{key}=out/{{dir}}/{{stem}}.{}'",
+            FIELDS.join(" "),
+            path.extension().unwrap_or_default().to_string_lossy()
+        )));
     }
     Ok(())
 }

@@ -63,7 +63,7 @@ pub struct Job {
     pub id: i64,
     /// Absolute.
     pub input: PathBuf,
-    /// By sink, then statistics and measurements; empty where no file of this job's own is written.
+    /// By sink, then statistics and measurements, then what ops write; empty where no file of this job's own is written.
     pub outputs: Vec<PathBuf>,
     /// What the input is now.
     pub identity: Identity,
@@ -176,7 +176,9 @@ impl Common<'_> {
             Some(path) => super::inputs::absolute(&pattern::render(path, input)),
             None => Ok(PathBuf::new()),
         });
-        sinks.map(own).chain(tables).collect()
+        let ops =
+            pattern::of_ops(self.settings).map(|(_, _, path)| super::inputs::absolute(&pattern::render(path, input)));
+        sinks.map(own).chain(tables).chain(ops).collect()
     }
 
     /// What is to be done for one input; `None` where all is well.

@@ -416,7 +416,7 @@ impl<'a> Supervisor<'a> {
             .sinks
             .iter()
             .zip(&job.outputs)
-            .filter(|(s, _)| matches!(s.kind, SinkKind::File | SinkKind::Records));
+            .filter(|(s, _)| matches!(s.kind, SinkKind::File | SinkKind::Records | SinkKind::Report));
         files.for_each(|(_, path)| settle::clear(path, pid));
     }
 }

@@ -178,7 +178,9 @@ fn files(settings: &Settings) -> Vec<Written> {
             _ => Some(path),
         }
     };
+    let ops = super::pattern::of_ops(settings).map(|(_, _, p)| p.to_owned()).filter(|p| p.is_file());
     let own = settings.sinks.iter().filter_map(path).chain(settings.stats.clone()).chain(settings.measures.clone());
+    let own = own.chain(ops);
     let mut seen = HashSet::new();
     own.filter(|p| seen.insert(p.clone())).filter_map(|p| Written::now(&p)).collect()
 }

@@ -98,15 +98,13 @@ impl Args {
     fn settings(&self) -> Result<Settings, Failure> {
         let mut s = config::read(&config::Given {
             file: self.config.as_deref(),
-            input: None,
+            // Stands for all of them.
+            input: Some("{name}"),
             outputs: &self.output,
             ops: &self.op,
             set: &self.set,
         })?;
-        if !s.source.uri.is_empty() {
-            log::info!("the configuration's own input, {}, is not used: a batch has others", s.source.uri);
-            s.source.uri.clear();
-        }
+        s.source.uri.clear();
         if s.sinks.is_empty() {
             return Err(Failure::usage("no output").fix("-o 'out/{dir}/{stem}.mp4', or -o null to analyse only"));
         }

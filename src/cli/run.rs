@@ -20,9 +20,9 @@ pub struct Args {
     pub input: Option<String>,
 
     /// Output: a file (mp4, mov, mkv, webm, avi, ts), pictures (out/%05d.png), display, display:fps, null, or pipeline:TEXT;
-    /// what was found and what happened: a file (jsonl, csv, db, json, txt), events:FILE (events only), jsonl:- or events:-
-    /// (lines to standard output), webhook:URL, mqtt://HOST/TOPIC; clips:clips/{n}.mp4 (a file for each event); may be given
-    /// several times
+    /// what was found and what happened: a file (jsonl, csv, db, json, txt; html for a report), events:FILE (events only),
+    /// jsonl:- or events:- (lines to standard output), webhook:URL, mqtt://HOST/TOPIC; clips:clips/{n}.mp4 (a file for each
+    /// event); may be given several times
     #[arg(short, long = "output", value_name = "OUTPUT")]
     pub output: Vec<String>,
 

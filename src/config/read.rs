@@ -44,6 +44,7 @@ fn assemble(given: &Given<'_>) -> Result<Settings, Failure> {
         None => DeTable::new(),
     };
     if let Some(input) = given.input {
+        leave_out_the_generator(&mut root, input);
         let uri = toml::Value::String(input.to_owned());
         let table = texts.table("the input", format!("source.uri = {uri}"), Kind::Verbatim)?.into_inner();
         super::include::merge(&mut root, table);
@@ -65,6 +66,17 @@ fn assemble(given: &Given<'_>) -> Result<Settings, Failure> {
     let regions = Named::take(&texts, &mut root)?;
     let settings = Reader { texts: &texts, regions: &regions }.settings(root)?;
     Ok(Settings { files: includer.files, ..settings })
+}
+
+/// What a configuration says of the pictures that it has made (how many, how large) means nothing for another input.
+fn leave_out_the_generator(root: &mut DeTable<'_>, input: &str) {
+    let made = |uri: &str| ["generate:", "test:"].iter().any(|kind| uri.starts_with(kind));
+    let Some(DeValue::Table(source)) = root.get_mut("source").map(Spanned::get_mut) else { return };
+    if !made(input) && source.get("uri").and_then(|u| u.get_ref().as_str()).is_some_and(made) {
+        for key in ["size", "fps", "frames", "format", "live", "tone", "seed", "truth"] {
+            source.remove(key);
+        }
+    }
 }
 
 fn push<'t>(root: &mut DeTable<'t>, list: &'static str, table: Spanned<DeTable<'t>>) {

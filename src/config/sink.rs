@@ -13,13 +13,13 @@ use crate::vision::event::Kind;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct SinkSettings {
-    /// `file`, `images`, `display`, `null`, `pipeline`, `records`, `webhook`, `mqtt` or `clips`.
+    /// `file`, `images`, `display`, `null`, `pipeline`, `records`, `webhook`, `mqtt`, `clips` or `report`.
     #[serde(rename = "type")]
     pub kind: SinkKind,
     /// For `file`: the file; its extension chooses the container (mp4, mov, mkv, webm, avi, ts). For `images`: a pattern
     /// with one number, as in `out/%05d.png`. For `records`: the file; its extension chooses the form: jsonl (a line per
     /// picture and per event), csv (a line per detection, or per event), db or sqlite (SQLite), json (COCO), txt (MOTChallenge);
-    /// `-` is standard output, in lines as jsonl.
+    /// `-` is standard output, in lines as jsonl. For `report`: an HTML page about what was found and what happened (.html).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
     /// For `webhook`: where events are posted, as http://… or https://…. For `mqtt`: mqtt://HOST/TOPIC or mqtts://…, with
@@ -110,6 +110,8 @@ pub enum SinkKind {
     Webhook,
     /// Each event published to an MQTT broker.
     Mqtt,
+    /// An HTML page about the whole run.
+    Report,
 }
 
 impl SinkKind {
@@ -224,6 +226,7 @@ impl SinkSettings {
         let kind = match extension.as_str() {
             e if IMAGE_EXTENSIONS.contains(&e) => SinkKind::Images,
             e if RECORD_EXTENSIONS.contains(&e) => SinkKind::Records,
+            "html" => SinkKind::Report,
             _ => SinkKind::File,
         };
         SinkSettings { kind, path: Some(path), ..Default::default() }
@@ -234,7 +237,7 @@ impl SinkSettings {
         let wrong = |key: &'static str, message: String| Err(Invalid::new(key, message));
         match self.kind {
             kind if self.copy && kind != SinkKind::Clips => wrong("copy", "copy is for clips only".into()),
-            SinkKind::File | SinkKind::Images | SinkKind::Records | SinkKind::Clips
+            SinkKind::File | SinkKind::Images | SinkKind::Records | SinkKind::Clips | SinkKind::Report
                 if self.path.as_ref().is_none_or(|p| p.as_os_str().is_empty()) =>
             {
                 wrong("path", "this sink has no path".into())
@@ -254,6 +257,10 @@ impl SinkSettings {
                         ),
                     ),
                 }
+            }
+            SinkKind::Report if self.extension() != "html" => {
+                let name = self.label();
+                wrong("path", format!("`{name}` is no name for a report: it is an HTML page, as in report.html"))
             }
             SinkKind::Clips => {
                 let path = self.path.clone().unwrap_or_default();
@@ -371,7 +378,7 @@ impl SinkSettings {
         match self.kind {
             _ if self.is_stdout() => "standard output".into(),
             SinkKind::Webhook | SinkKind::Mqtt => crate::redact::redact(self.url.as_deref().unwrap_or_default()),
-            SinkKind::File | SinkKind::Images | SinkKind::Records | SinkKind::Clips => {
+            SinkKind::File | SinkKind::Images | SinkKind::Records | SinkKind::Clips | SinkKind::Report => {
                 self.path.as_ref().map(|p| p.display().to_string()).unwrap_or_default()
             }
             SinkKind::Display => "display".into(),

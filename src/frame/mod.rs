@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gstreamer::ClockTime;
-use gstreamer_video::{VideoFormat, VideoInfo};
+use gstreamer_video::{VideoColorRange, VideoColorimetry, VideoFormat, VideoInfo};
 use opencv::boxed_ref::BoxedRef;
 use opencv::core::Mat;
 
@@ -121,15 +121,39 @@ impl Spec {
     fn edited(&self, edit: impl FnOnce(&mut gstreamer::StructureRef)) -> Option<Self> {
         let mut caps = self.caps.clone().or_else(|| self.info.to_caps().ok())?;
         edit(caps.make_mut().structure_mut(0)?);
-        let info = VideoInfo::from_caps(&caps).ok()?;
+        let info = info_of(&caps)?;
         let caps = self.caps.as_ref().map(|_| caps);
         Some(Spec { info, layout: self.layout.clone(), caps })
     }
 
-    /// The same with the source's own caps.
+    /// The same with the source's own caps, of the same format and size: range and chroma site are what they say.
     pub fn with_caps(self, caps: gstreamer::Caps) -> Self {
-        Spec { caps: Some(caps), ..self }
+        let info =
+            info_of(&caps).filter(|i| Layout::of(i.format()).as_ref() == Some(&self.layout)).unwrap_or(self.info);
+        Spec { info, layout: self.layout, caps: Some(caps) }
     }
+}
+
+/// What the caps say. Where they leave the matrix open, `VideoInfo::from_caps` takes GStreamer's defaults for all of the colour,
+/// also for a range and a chroma site that they do state; here only for what is open.
+fn info_of(caps: &gstreamer::Caps) -> Option<VideoInfo> {
+    let info = VideoInfo::from_caps(caps).ok()?;
+    let (stated, default) = (caps.structure(0)?, info.colorimetry());
+    let said = stated.get::<String>("colorimetry").ok().and_then(|s| s.parse::<VideoColorimetry>().ok());
+    if said.as_ref().is_some_and(|s| s.matrix() == default.matrix()) {
+        return Some(info);
+    }
+    let range = said.map(|s| s.range()).filter(|r| *r != VideoColorRange::Unknown);
+    if range.is_none() && !stated.has_field("chroma-site") {
+        return Some(info);
+    }
+    let (matrix, transfer, primaries) = (default.matrix(), default.transfer(), default.primaries());
+    let whole = VideoColorimetry::new(range.unwrap_or(default.range()), matrix, transfer, primaries);
+    let site = stated.get::<String>("chroma-site").unwrap_or_else(|_| info.chroma_site().to_str().to_string());
+    let mut caps = caps.clone();
+    caps.make_mut().set("colorimetry", whole.to_string());
+    caps.make_mut().set("chroma-site", site);
+    VideoInfo::from_caps(&caps).ok()
 }
 
 /// One picture on its way from a source to the sinks.
@@ -260,5 +284,35 @@ impl Frame {
         b.set_offset_end(u64::MAX);
         b.unset_flags(gstreamer::BufferFlags::DISCONT | gstreamer::BufferFlags::RESYNC);
         buffer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gstreamer_video::{VideoChromaSite, VideoColorMatrix};
+
+    use super::*;
+
+    #[test]
+    fn range_and_chroma_site_stay_where_the_matrix_is_open() {
+        gstreamer::init().unwrap();
+        let spec = |more: &str| {
+            let caps = format!("video/x-raw,format=I420,width=640,height=480,framerate=30/1{more}");
+            let caps: gstreamer::Caps = caps.parse().unwrap();
+            Spec::new(VideoInfo::from_caps(&caps).unwrap()).unwrap().with_caps(caps)
+        };
+        let color = |s: &Spec| (s.info.colorimetry().range(), s.info.colorimetry().matrix(), s.info.chroma_site());
+        use VideoColorRange::{Range0_255 as Full, Range16_235 as Limited};
+        let bt601 = VideoColorMatrix::Bt601;
+        // As avdec_h264 has it for full range and nothing else.
+        let open = spec(",chroma-site=jpeg,colorimetry=(string)1:0:0:0");
+        assert_eq!(color(&open), (Full, bt601, VideoChromaSite::JPEG));
+        let half = open.with_size(320, 240).unwrap();
+        assert_eq!(color(&half), (Full, bt601, VideoChromaSite::JPEG));
+        assert_eq!(half.caps.unwrap().structure(0).unwrap().get::<String>("colorimetry").unwrap(), "1:0:0:0");
+        assert_eq!(color(&spec(",chroma-site=jpeg")), (Limited, bt601, VideoChromaSite::JPEG));
+        let known = spec(",chroma-site=mpeg2,colorimetry=bt709");
+        assert_eq!(color(&known), (Limited, VideoColorMatrix::Bt709, VideoChromaSite::MPEG2));
+        assert_eq!(spec("").info.colorimetry().range(), Limited);
     }
 }

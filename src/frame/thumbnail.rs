@@ -34,6 +34,11 @@ impl Thumbnails {
         (info.width(), info.height())
     }
 
+    /// What lengths of the frame are multiplied by on the small picture: across, down.
+    pub fn scale(&self) -> (f32, f32) {
+        self.scale
+    }
+
     /// A place of the frame on the small picture.
     pub fn place(&self, r: &Rect) -> Rect {
         let (x, y) = self.scale;

@@ -108,6 +108,10 @@ impl OpConfig for Heatmap {
         true
     }
 
+    fn writes(&self) -> &'static [&'static str] {
+        &["path"]
+    }
+
     fn build(&self) -> Box<dyn Op> {
         Box::new(Warmer {
             config: self.clone(),
@@ -203,13 +207,7 @@ impl Op for Warmer {
 
     fn finish(&mut self, _: &mut Vec<Frame>) -> Result<(), OpError> {
         let (Some(path), Some(picture)) = (&self.config.path, &mut self.background) else { return Ok(()) };
-        let rgba = self.warmth.rgba();
-        for (pixel, over) in picture.pixels_mut().zip(rgba.chunks_exact(4)) {
-            let share = self.config.file_opacity as f32 * f32::from(over[3]) / 255.0;
-            for (below, above) in pixel.0.iter_mut().zip(over) {
-                *below = (f32::from(*below) + (f32::from(*above) - f32::from(*below)) * share).round() as u8;
-            }
-        }
+        self.warmth.show_on(picture, self.config.file_opacity as f32);
         save(picture, path).map_err(|e| OpError::Refused(format!("cannot write {}: {e}", path.display())))?;
         self.written = Some(path.clone());
         Ok(())

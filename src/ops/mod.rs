@@ -329,6 +329,11 @@ pub trait OpConfig: DeserializeOwned + Serialize + JsonSchema + fmt::Debug + Sen
         false
     }
 
+    /// Keys of its settings that name what it writes, files or folders: jobs of a batch must not share them.
+    fn writes(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// The line or zone that it watches; `regions` are the op's.
     fn outline(&self, _regions: Option<&Regions>) -> Option<Outline> {
         None

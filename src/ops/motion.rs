@@ -1,5 +1,6 @@
 //! Finds motion.
 
+mod shrink;
 mod watcher;
 
 use std::sync::Arc;
@@ -97,7 +98,8 @@ impl OpConfig for Motion {
     const NAME: &'static str = "motion";
     const GROUP: Group = Group::Seeing;
     const EXAMPLE: &'static str = "motion:min-area=0.1";
-    const BEHIND: &'static str = "cv::BackgroundSubtractorMOG2, cv::BackgroundSubtractorKNN, cv::morphologyEx";
+    const BEHIND: &'static str =
+        "own code (the mixture of cv::BackgroundSubtractorMOG2), cv::BackgroundSubtractorKNN, cv::morphologyEx";
 
     fn check(&self) -> Result<(), Invalid> {
         Invalid::unless_in("threshold", self.threshold, 0.0..=100.0)?;

@@ -127,6 +127,10 @@ impl OpConfig for Scenes {
         true
     }
 
+    fn writes(&self) -> &'static [&'static str] {
+        &["list", "thumbnails"]
+    }
+
     fn build(&self) -> Box<dyn Op> {
         Box::new(Cutter {
             name: "scenes".into(),
@@ -180,7 +184,7 @@ impl Op for Cutter {
         }
         self.list.keep(frame)?;
         frame.meta.measured("scene-change", value);
-        if let Some(found) = self.rule.add(&Look { cut, value }) {
+        if let Some(Look { cut: found, value }) = self.rule.add(&Look { cut, value }) {
             self.scenes.push(Scene { first: found, change: value });
             self.list.picture(self.scenes.len(), found.frame)?;
             let event = Event::new(Kind::Cut, &self.name, found.frame, found.at);

@@ -64,6 +64,8 @@ pub trait Configured: Send + Sync {
     fn moves_pixels(&self) -> bool;
     /// See [`OpConfig::redacts`].
     fn redacts(&self) -> bool;
+    /// See [`OpConfig::writes`].
+    fn writes(&self) -> &'static [&'static str];
     /// See [`OpConfig::outline`].
     fn outline(&self, regions: Option<&Regions>) -> Option<Outline>;
     /// See [`OpConfig::no_when`].
@@ -102,6 +104,10 @@ impl<T: OpConfig> Configured for Of<T> {
     }
     fn redacts(&self) -> bool {
         self.0.redacts()
+    }
+
+    fn writes(&self) -> &'static [&'static str] {
+        self.0.writes()
     }
     fn outline(&self, regions: Option<&Regions>) -> Option<Outline> {
         self.0.outline(regions)

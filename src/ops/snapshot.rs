@@ -97,6 +97,10 @@ impl OpConfig for Snapshot {
         true
     }
 
+    fn writes(&self) -> &'static [&'static str] {
+        &["folder"]
+    }
+
     fn build(&self) -> Box<dyn Op> {
         Box::new(Photographer {
             config: self.clone(),

@@ -19,6 +19,8 @@ pub struct Chart {
     spans: Vec<[f64; 2]>,
     /// Levels that are marked: limits.
     levels: Vec<f64>,
+    /// Whether the scale begins at 0; it always does for bars and steps.
+    zero: bool,
 }
 
 /// How a [`Line`] is drawn.
@@ -74,6 +76,7 @@ impl Chart {
             lines: Vec::new(),
             spans: Vec::new(),
             levels: Vec::new(),
+            zero: false,
         }
     }
 
@@ -91,6 +94,11 @@ impl Chart {
     /// Marks spans of time.
     pub fn spans(self, spans: Vec<[f64; 2]>) -> Self {
         Chart { spans, ..self }
+    }
+
+    /// Lets the scale begin at 0.
+    pub fn from_zero(self) -> Self {
+        Chart { zero: true, ..self }
     }
 
     /// Marks levels.

@@ -27,7 +27,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub use chart::{Chart, Line, Style};
-pub use table::{Cell, Table};
+pub use table::{Cell, FILTER_FROM, Table};
 
 const CSS: &str = include_str!("page.css");
 const JS: &str = include_str!("page.js");
@@ -195,6 +195,7 @@ impl Page {
     }
 
     /// Anything, as it comes.
+    #[allow(clippy::should_implement_trait)]
     pub fn add(mut self, inside: Html) -> Self {
         self.body = self.body.and(inside).and(Html::markup("\n"));
         self
@@ -286,7 +287,7 @@ mod tests {
     #[test]
     fn only_pages_with_charts_carry_what_draws_them() {
         let plain = Page::new("a").section("b", paragraph("c")).section("none", Html::default());
-        assert!(!plain.html().contains("uPlot") && !plain.html().contains("none</h2>"));
+        assert!(!plain.html().contains("var uPlot=") && !plain.html().contains("none</h2>"));
         let chart = Chart::new("a", vec![0.0]).line(Line::new("b", vec![None]));
         let html = Page::new("a").section("b", details("c", chart.html())).html();
         assert!(html.contains("Copyright (c) 2022 Leon Sorokin") && html.contains("var uPlot="));

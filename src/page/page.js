@@ -68,7 +68,7 @@ const page = (() => {
   const draw = (figure, chart) => {
     const plot = figure.querySelector(".plot");
     const { x, step, lines, spans, levels } = chart;
-    const counts = lines.some(l => l.style !== "line");
+    const counts = chart.zero || lines.some(l => l.style !== "line");
     const bars = lines.filter(l => l.style === "bars");
     const columns = [x], series = [{ label: "time", value: (_, v) => (v == null ? "–" : time(v, step)) }], bands = [];
     const shown = v => (v == null ? "–" : Number(v.toPrecision(4)).toLocaleString());

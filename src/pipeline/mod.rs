@@ -147,10 +147,11 @@ fn start(
     let run = Arc::new(Run::new(settings.run_id.as_deref(), facts.live));
     let anonymous = settings.ops.iter().any(|o| o.config.redacts());
     let last = Arc::new(sink::LastEvents::new());
+    let films = sink::Film::all(&settings.sinks, &input);
     for s in &settings.sinks {
         let spec = chain.output();
-        let packets = opened.packets.as_ref();
-        let site = Site { facts: &facts, spec, audio: &opened.audio, packets, tap, zero, anonymous, run: &run };
+        let (audio, packets) = (&opened.audio[..], opened.packets.as_ref());
+        let site = Site { facts: &facts, spec, audio, packets, tap, zero, anonymous, run: &run, films: &films };
         let sink = sink::open(s, &site)?;
         tap += usize::from(sink::takes_audio(s));
         let overflow = sink::writer::Overflow::of(s.policy, facts.live, !matches!(s.kind, SinkKind::Display));

@@ -92,6 +92,7 @@ pub fn process(
         numbering.picture(&mut meta.events, frame.position.nseconds(), arrived);
         sightings::add(&mut seen, &meta);
         let any = !meta.looked.is_empty() || !meta.detections.is_empty() || !meta.events.is_empty();
+        let any = any || !meta.measurements.is_empty();
         let meta = any.then(|| Arc::new(meta));
         let Frame { pts, duration, index, position, .. } = frame;
         let delivery = Delivery { buffer: frame.into_buffer(), pts, duration, arrived, index, position, meta };

@@ -14,10 +14,12 @@ mod images;
 mod lane;
 mod mp4;
 mod records;
+mod report;
 mod target;
 mod user;
 pub mod writer;
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -26,7 +28,7 @@ use gstreamer::ClockTime;
 use crate::config::{SinkKind, SinkSettings};
 use crate::failure::Failure;
 use crate::frame::{Meta, Spec};
-use crate::source::{AudioTrack, Encoded, Facts};
+use crate::source::{AudioTrack, Encoded, Facts, Input};
 use crate::vision::event::Event;
 
 pub use target::preflight;
@@ -120,6 +122,41 @@ pub struct Site<'a> {
     pub anonymous: bool,
     /// The run, as its events name it.
     pub run: &'a Arc<crate::events::Run>,
+    /// Video files that a page could show.
+    pub films: &'a [Film],
+}
+
+/// A video file that browsers play.
+#[derive(Clone, Debug)]
+pub struct Film {
+    /// Where it is, or will be.
+    pub path: PathBuf,
+    /// True for an output of this run, false for its input.
+    pub made: bool,
+}
+
+impl Film {
+    /// Those of a run: first what it writes, then what it reads.
+    pub fn all(sinks: &[SinkSettings], input: &Input) -> Vec<Film> {
+        let written = sinks.iter().filter(|s| s.kind == SinkKind::File).filter_map(|s| s.path.as_deref());
+        let read = match input {
+            Input::File(path) => Some(path.as_path()),
+            _ => None,
+        };
+        let all = written.map(|p| (p, true)).chain(read.map(|p| (p, false)));
+        let films = all.map(|(path, made)| Film { path: path.to_owned(), made });
+        films.filter(|f| f.played()).collect()
+    }
+
+    /// Its name without folders.
+    pub fn name(&self) -> PathBuf {
+        self.path.file_name().map(PathBuf::from).unwrap_or_default()
+    }
+
+    fn played(&self) -> bool {
+        let extension = self.path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+        extension.is_some_and(|e| ["mp4", "m4v", "mov", "webm", "mkv", "ogv"].contains(&e.as_str()))
+    }
 }
 
 /// Makes the sink that `settings` ask for.
@@ -129,6 +166,7 @@ pub fn open(settings: &SinkSettings, site: &Site<'_>) -> Result<Box<dyn Sink>, F
         SinkKind::Clips => Box::new(clips::ClipSink::open(settings, site)?),
         SinkKind::File => Box::new(file::FileSink::open(settings, site)?),
         SinkKind::Records | SinkKind::Webhook | SinkKind::Mqtt => records::open(settings, site)?,
+        SinkKind::Report => Box::new(report::ReportSink::open(settings, site)?),
         SinkKind::Images => Box::new(images::ImageSink::open(settings, site)?),
         SinkKind::Display => Box::new(display::open(settings, site)?),
         SinkKind::Pipeline => Box::new(user::open(settings, site)?),

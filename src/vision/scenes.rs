@@ -28,8 +28,8 @@ pub struct Look {
 
 /// Decides.
 pub trait Rule: Send {
-    /// Takes in a picture; a cut may lie a few pictures back.
-    fn add(&mut self, look: &Look) -> Option<Cut>;
+    /// Takes in a picture; answers with the first one of a new scene, which may lie a few pictures back.
+    fn add(&mut self, look: &Look) -> Option<Look>;
 }
 
 /// A cut where the change reaches a threshold. Cuts that follow each other too soon are merged into the last of them.
@@ -37,7 +37,7 @@ pub trait Rule: Send {
 pub struct Content {
     threshold: f64,
     least: Time,
-    last_above: Option<Cut>,
+    last_above: Option<Look>,
     enabled: bool,
     merging_since: Option<Time>,
 }
@@ -50,22 +50,21 @@ impl Content {
 }
 
 impl Rule for Content {
-    fn add(&mut self, look: &Look) -> Option<Cut> {
+    fn add(&mut self, look: &Look) -> Option<Look> {
         let above = look.value >= self.threshold;
-        let now = look.cut;
+        let at = look.cut.at;
         if self.least == 0 {
-            return above.then_some(now);
+            return above.then_some(*look);
         }
-        let last = *self.last_above.get_or_insert(now);
-        let long = now.at - last.at >= self.least;
+        let last = self.last_above.get_or_insert(*look);
+        let long = at - last.cut.at >= self.least;
         if above {
-            self.last_above = Some(now);
+            *last = *look;
         }
         if let Some(since) = self.merging_since {
-            let last = self.last_above.unwrap_or(now);
-            if long && !above && last.at - since >= self.least {
+            if long && !above && last.cut.at - since >= self.least {
                 self.merging_since = None;
-                return Some(last);
+                return Some(*last);
             }
             return None;
         }
@@ -74,10 +73,10 @@ impl Rule for Content {
         }
         if long {
             self.enabled = true;
-            return Some(now);
+            return Some(*look);
         }
         if self.enabled {
-            self.merging_since = Some(now.at);
+            self.merging_since = Some(at);
         }
         None
     }
@@ -102,7 +101,7 @@ impl Adaptive {
 }
 
 impl Rule for Adaptive {
-    fn add(&mut self, look: &Look) -> Option<Cut> {
+    fn add(&mut self, look: &Look) -> Option<Look> {
         let last = *self.last.get_or_insert(look.cut.at);
         self.buffer.push_back(*look);
         let all = 1 + 2 * self.window;
@@ -123,7 +122,7 @@ impl Rule for Adaptive {
         let met = ratio >= self.ratio && target.value >= self.least_change;
         if met && look.cut.at - last >= self.least {
             self.last = Some(target.cut.at);
-            return Some(target.cut);
+            return Some(target);
         }
         None
     }
@@ -150,7 +149,7 @@ impl Fades {
 }
 
 impl Rule for Fades {
-    fn add(&mut self, look: &Look) -> Option<Cut> {
+    fn add(&mut self, look: &Look) -> Option<Look> {
         let now = look.cut;
         let last = *self.last.get_or_insert(now.at);
         let is_dark = look.value < self.threshold;
@@ -180,7 +179,8 @@ impl Rule for Fades {
         self.last = Some(now.at);
         let length = (now.frame - from.frame) as f64;
         let frame = ((now.frame as f64 + from.frame as f64 + (self.bias * length).trunc()) / 2.0) as u64;
-        Some(self.since.iter().rev().find(|c| c.frame <= frame).copied().unwrap_or(now))
+        let cut = self.since.iter().rev().find(|c| c.frame <= frame).copied().unwrap_or(now);
+        Some(Look { cut, value: look.value })
     }
 }
 
@@ -200,12 +200,12 @@ impl Histogram {
 }
 
 impl Rule for Histogram {
-    fn add(&mut self, look: &Look) -> Option<Cut> {
+    fn add(&mut self, look: &Look) -> Option<Look> {
         let last = *self.last.get_or_insert(look.cut.at);
         let cut = look.value <= self.most && look.cut.at - last >= self.least;
         cut.then(|| {
             self.last = Some(look.cut.at);
-            look.cut
+            *look
         })
     }
 }
@@ -218,7 +218,7 @@ mod tests {
 
     fn cuts(rule: &mut dyn Rule, values: &[f64]) -> Vec<u64> {
         let look = |(i, v): (usize, &f64)| Look { cut: Cut { frame: i as u64, at: i as u64 * FRAME }, value: *v };
-        values.iter().enumerate().filter_map(|v| rule.add(&look(v))).map(|c| c.frame).collect()
+        values.iter().enumerate().filter_map(|v| rule.add(&look(v))).map(|l| l.cut.frame).collect()
     }
 
     fn peaks(n: usize, at: &[usize], height: f64, floor: f64) -> Vec<f64> {

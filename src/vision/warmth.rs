@@ -1,5 +1,7 @@
 //! Seconds of presence over the picture, on a grid.
 
+use image::RgbImage;
+
 use super::count::Place;
 
 /// Cells along the picture's longer side.
@@ -60,6 +62,16 @@ impl Warmth {
         let Some((i, v)) = most else { return (0.0, (0.0, 0.0)) };
         let middle = |n: usize| (n as f64 + 0.5) * self.cell;
         (f64::from(*v), (middle(i % self.columns), middle(i / self.columns)))
+    }
+
+    /// Blends the colours into `picture`, which has so many pixels, as far as `opacity` (0 to 1) says.
+    pub fn show_on(&self, picture: &mut RgbImage, opacity: f32) {
+        for (pixel, over) in picture.pixels_mut().zip(self.rgba().chunks_exact(4)) {
+            let share = opacity * f32::from(over[3]) / 255.0;
+            for (below, above) in pixel.0.iter_mut().zip(over) {
+                *below = (f32::from(*below) + (f32::from(*above) - f32::from(*below)) * share).round() as u8;
+            }
+        }
     }
 
     /// The picture's pixels as red, green, blue, opacity; between cells linearly.

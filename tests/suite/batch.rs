@@ -259,6 +259,22 @@ fn events_of_all_files_gather_in_one_database() {
 }
 
 #[test]
+fn what_ops_write_has_a_name_for_each_job() {
+    let dir = temp();
+    videos(&dir.path().join("in"), &[("a.mp4", 4), ("b/a.mp4", 4)]);
+    let run = |op: &str| fw!["batch", "in", "-o", "null", "--op", op].within(dir.path());
+    run("scenes:list=cuts.csv")
+        .fails(2)
+        .says(&["the list of op scenes to cuts.csv", "--set 'op.0.list=out/{dir}/{stem}.csv'"]);
+    run("scenes:list=cuts/{stem}.csv").fails(2).says(&["both be written to", "cuts/a.csv"]);
+    run("scenes:list=cuts/{dir}/{stem}.csv").ok();
+    assert!(dir.path().join("cuts/a.csv").is_file() && dir.path().join("cuts/b/a.csv").is_file());
+    run("scenes:list=cuts/{dir}/{stem}.csv").ok().says(&["0 to do, 2 done already"]);
+    fs::remove_file(dir.path().join("cuts/a.csv")).unwrap();
+    run("scenes:list=cuts/{dir}/{stem}.csv").ok().says(&["1 to do (1 the output is gone or was changed)"]);
+}
+
+#[test]
 fn a_configuration_is_run_as_it_was_when_the_batch_began() {
     let dir = temp();
     videos(&dir.path().join("in"), &[("a.mp4", 5)]);

@@ -24,6 +24,7 @@ mod ops;
 mod outputs;
 mod redaction;
 mod registry;
+mod report;
 mod seeing;
 mod settings;
 mod stopping;

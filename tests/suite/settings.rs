@@ -28,6 +28,19 @@ fn says(path: &Path, words: &str, wanted: &[&str]) {
     fw!["check", path].words(words).fails(2).says(wanted);
 }
 
+/// The examples make their own pictures, so many and so large; a file is read whole.
+#[test]
+fn what_an_example_says_of_its_generator_is_left_out_for_a_file() {
+    let dir = temp();
+    let input = dir.path().join("in.mp4");
+    fw!["run", "generate:counter", "-o", &input].words("--frames 90 --size 160x120 --fps 30").ok();
+    let config = dir.path().join("c.toml");
+    let source = "[source]\nuri = \"generate:scene\"\nsize = \"320x240\"\nfps = 10\nframes = 5\naudio = false\n";
+    std::fs::write(&config, source).unwrap();
+    assert_eq!(fw!["run", "-c", &config, &input, "-o", "null"].ok().count("frames_in"), 90);
+    assert_eq!(fw!["run", "-c", &config, "generate:bars", "-o", "null"].ok().count("frames_in"), 5);
+}
+
 #[test]
 fn included_files_come_first_and_the_including_one_wins() {
     let dir = temp();

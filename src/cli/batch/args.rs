@@ -142,7 +142,7 @@ pub enum Command {
 const EXAMPLES: &str = "\
 Examples:
   framewright batch recordings -o 'out/{dir}/{stem}.mp4' --op blur:size=9
-  framewright batch 'cam*/2026-11-*.mkv' -c config/redact-faces.toml -o 'safe/{dir}/{name}'
+  framewright batch 'cam*/2026-11-*.mkv' -o 'safe/{dir}/{name}' --op detect:model=yunet --op redact
   find /archive -name '*.mts' -print0 | framewright batch - -c config/count-cars.toml -o counts/all.db
   framewright batch --watch incoming -o 'done/{stem}.mp4' --when-done move:archive --op text:text={source}
   framewright batch recordings -o 'out/{dir}/{stem}.mp4' --shard 3/16 --jobs 4

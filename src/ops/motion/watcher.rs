@@ -6,10 +6,13 @@ use opencv::imgproc;
 use opencv::prelude::*;
 use opencv::video;
 
+use super::shrink::shrink;
 use super::{Method, Motion};
 use crate::frame::{Component, Frame, Plane, Spec};
 use crate::ops::{OpError, Regions};
 use crate::vision::Rect;
+use crate::vision::clusters::Clusters;
+use crate::vision::mixture::Mixture;
 
 /// Share of the picture that must change at once for it to be the light.
 const LIGHTING: f64 = 70.0;
@@ -28,24 +31,22 @@ pub(super) struct Seen {
 
 pub(super) struct Watcher {
     config: Motion,
-    size: Size,
     /// From the small picture to the picture.
-    scale: (f32, f32),
+    factor: usize,
+    size: Size,
     learned: Learned,
-    kernel: Option<Mat>,
+    kernel: Mat,
     /// 255 where motion counts; `None` for everywhere.
     mask: Option<Mat>,
     /// Pixels of the small picture that count.
     counted: f64,
     gray: Mat,
+    sums: Vec<u32>,
     small: Mat,
-    wide: Mat,
     moving: Mat,
     clean: Mat,
-    merged: Mat,
-    labels: Mat,
-    stats: Mat,
-    centroids: Mat,
+    counting: Mat,
+    things: Clusters,
     before: f64,
     /// Pictures since learning began.
     learned_for: u32,
@@ -55,39 +56,37 @@ pub(super) struct Watcher {
 }
 
 enum Learned {
-    Mog2(Ptr<video::BackgroundSubtractorMOG2>),
+    Mog2(Mixture),
     Knn(Ptr<video::BackgroundSubtractorKNN>),
     Last(Mat),
 }
 
 impl Learned {
-    fn new(config: &Motion) -> opencv::Result<Self> {
-        let history = config.history as i32;
-        let shadows = config.ignore_shadows;
+    fn new(config: &Motion, size: Size) -> opencv::Result<Self> {
         Ok(match config.method {
             Method::Mog2 => {
-                let mut m =
-                    video::create_background_subtractor_mog2(history, config.variance.unwrap_or(16.0), shadows)?;
-                // Shadows are marked with this value; 0 makes them background.
-                m.set_shadow_value(0)?;
-                Learned::Mog2(m)
+                let pixels = size.width as usize * size.height as usize;
+                Learned::Mog2(Mixture::new(pixels, config.history, config.variance.unwrap_or(16.0) as f32))
             }
-            Method::Knn => {
-                let mut m =
-                    video::create_background_subtractor_knn(history, config.variance.unwrap_or(400.0), shadows)?;
-                m.set_shadow_value(0)?;
-                Learned::Knn(m)
-            }
+            Method::Knn => knn(config)?,
             Method::Difference => Learned::Last(Mat::default()),
         })
     }
+}
+
+fn knn(config: &Motion) -> opencv::Result<Learned> {
+    let far = config.variance.unwrap_or(400.0);
+    let mut m = video::create_background_subtractor_knn(config.history as i32, far, config.ignore_shadows)?;
+    // Shadows are marked with this value; 0 makes them background.
+    m.set_shadow_value(0)?;
+    Ok(Learned::Knn(m))
 }
 
 impl Watcher {
     pub fn new(config: &Motion, region: Option<&Regions>, spec: &Spec) -> Result<Self, OpError> {
         let info = &spec.info;
         let (width, height) = (info.width(), info.height());
-        let factor = (width / config.width).max(1);
+        let factor = (width / config.width).min(height).max(1);
         let size = Size::new((width / factor).max(1) as i32, (height / factor).max(1) as i32);
         // Against noise: larger specks in larger pictures.
         let kernel = if size.width >= 1920 {
@@ -108,24 +107,23 @@ impl Watcher {
                 "nothing of the picture ({width}x{height}) is left to look at: correct `region` or `ignore`"
             )));
         }
-        let new = Mat::default;
+        let (new, plane) = (Mat::default, || Mat::new_size_with_default(size, core::CV_8UC1, 0.into()));
         Ok(Watcher {
             config: config.clone(),
+            factor: factor as usize,
             size,
-            scale: (width as f32 / size.width as f32, height as f32 / size.height as f32),
-            learned: Learned::new(config)?,
-            kernel: Some(kernel),
+            learned: Learned::new(config, size)?,
+            kernel,
             mask,
             counted,
             gray: new(),
-            small: new(),
-            wide: new(),
-            moving: new(),
+            sums: Vec::new(),
+            small: plane()?,
+            moving: plane()?,
             clean: new(),
-            merged: new(),
-            labels: new(),
-            stats: new(),
-            centroids: new(),
+            counting: new(),
+            // What is nearer to each other than that is one thing.
+            things: Clusters::new(size.width as usize, size.height as usize, (size.width as usize / 64).max(1)),
             before: 0.0,
             learned_for: 0,
             first: true,
@@ -135,33 +133,19 @@ impl Watcher {
 
     /// Learns from the picture, and says what moves in it.
     pub fn look(&mut self, frame: &Frame) -> Result<Seen, OpError> {
-        let Watcher { size, small, gray, .. } = self;
-        frame.gray(gray, |full| {
-            // Half pixels are all that a factor of 2 needs; INTER_AREA is exact for every whole factor.
-            imgproc::resize(full, small, *size, 0.0, 0.0, imgproc::INTER_AREA).map_err(OpError::from)
-        })?;
+        let Watcher { factor, size, small, gray, sums, .. } = self;
+        frame.gray(gray, |full| shrink(full, *factor, size.width as usize, sums, small).map_err(OpError::from))?;
         if self.limited {
             // What is learned has fixed floors (of variance), made for full range.
-            let wide = 255.0 / 219.0;
-            self.small.convert_to(&mut self.wide, core::CV_8U, wide, -16.0 * wide)?;
-            std::mem::swap(&mut self.small, &mut self.wide);
+            widen(self.small.data_bytes_mut()?);
         }
         self.subtract()?;
-        if let Some(kernel) = &self.kernel {
-            let (at, border) = (Point::new(-1, -1), imgproc::morphology_default_border_value()?);
-            imgproc::morphology_ex(
-                &self.moving,
-                &mut self.clean,
-                imgproc::MORPH_OPEN,
-                kernel,
-                at,
-                1,
-                core::BORDER_CONSTANT,
-                border,
-            )?;
-        }
+        let (at, border) = (Point::new(-1, -1), imgproc::morphology_default_border_value()?);
+        let (open, around) = (imgproc::MORPH_OPEN, core::BORDER_CONSTANT);
+        imgproc::morphology_ex(&self.moving, &mut self.clean, open, &self.kernel, at, 1, around, border)?;
         if let Some(mask) = &self.mask {
-            core::bitwise_and(&self.clean.clone(), mask, &mut self.clean, &core::no_array())?;
+            core::bitwise_and(&self.clean, mask, &mut self.counting, &core::no_array())?;
+            std::mem::swap(&mut self.clean, &mut self.counting);
         }
         let mut score = 100.0 * f64::from(core::count_non_zero(&self.clean)?) / self.counted;
         // Nothing was learned before the first picture: all of it would be new.
@@ -178,8 +162,7 @@ impl Watcher {
         }
         if self.config.ignore_lighting && score >= LIGHTING && self.before < CALM {
             self.learned_for = 0;
-            self.learned = Learned::new(&self.config)?;
-            self.subtract()?;
+            self.relearn()?;
             self.before = 0.0;
             return Ok(Seen { score: 0.0, boxes: Vec::new() });
         }
@@ -195,51 +178,59 @@ impl Watcher {
         Ok(Seen { score, boxes })
     }
 
+    /// Forgets all but the newest picture.
+    fn relearn(&mut self) -> opencv::Result<()> {
+        match &mut self.learned {
+            Learned::Mog2(mixture) => mixture.forget(),
+            knn @ Learned::Knn(_) => *knn = self::knn(&self.config)?,
+            // It knows no other.
+            Learned::Last(_) => return Ok(()),
+        }
+        self.subtract()
+    }
+
     fn subtract(&mut self) -> opencv::Result<()> {
-        let Watcher { learned, small, moving, config, .. } = self;
+        let Watcher { learned, small, moving, counting, config, .. } = self;
         match learned {
-            Learned::Mog2(m) => opencv::prelude::BackgroundSubtractorMOG2Trait::apply(m, small, moving, -1.0),
+            Learned::Mog2(mixture) => {
+                let (small, moving) = (small.data_bytes()?, moving.data_bytes_mut()?);
+                mixture.learn(small, moving);
+                if config.ignore_shadows {
+                    mixture.without_shadows(small, moving);
+                }
+                Ok(())
+            }
             Learned::Knn(m) => opencv::prelude::BackgroundSubtractorTrait::apply(m, small, moving, -1.0),
             Learned::Last(last) => {
                 if last.empty() {
                     small.copy_to(last)?;
                 }
-                core::absdiff(small, last, moving)?;
+                core::absdiff(small, last, counting)?;
                 std::mem::swap(small, last);
                 let far = config.variance.unwrap_or(12.0);
-                imgproc::threshold(&moving.clone(), moving, far, 255.0, imgproc::THRESH_BINARY).map(drop)
+                imgproc::threshold(counting, moving, far, 255.0, imgproc::THRESH_BINARY).map(drop)
             }
         }
     }
 
     /// The things that move; answers with how many pixels they have together.
     fn things(&mut self, least: f64, boxes: &mut Vec<Rect>) -> opencv::Result<f64> {
-        // What is nearer to each other than a hundredth of the picture is one thing.
-        let reach = (self.size.width / 100).max(1) * 2 + 1;
-        let kernel = Mat::new_size_with_default(Size::new(reach, reach), core::CV_8UC1, 1.into())?;
-        let border = imgproc::morphology_default_border_value()?;
-        let at = Point::new(-1, -1);
-        imgproc::dilate(&self.clean, &mut self.merged, &kernel, at, 1, core::BORDER_CONSTANT, border)?;
-        let (labels, stats, centroids) = (&mut self.labels, &mut self.stats, &mut self.centroids);
-        let n = imgproc::connected_components_with_stats(&self.merged, labels, stats, centroids, 8, core::CV_32S)?;
+        let scale = self.factor as f32;
         let mut moved = 0.0;
-        for i in 1..n {
-            let of = |what: i32| stats.at_2d::<i32>(i, what).copied();
-            let (x, y) = (of(imgproc::CC_STAT_LEFT)?, of(imgproc::CC_STAT_TOP)?);
-            let (w, h) = (of(imgproc::CC_STAT_WIDTH)?, of(imgproc::CC_STAT_HEIGHT)?);
-            // Without what merging added around it.
-            let place = core::Rect::new(x, y, w, h);
-            let pixels = f64::from(core::count_non_zero(&self.clean.roi(place)?)?);
-            if pixels < least.max(1.0) {
-                continue;
-            }
-            moved += pixels;
-            let inner = imgproc::bounding_rect(&self.clean.roi(place)?)?;
-            let (sx, sy) = self.scale;
-            let (x, y) = ((x + inner.x) as f32 * sx, (y + inner.y) as f32 * sy);
-            boxes.push(Rect::new(x, y, inner.width as f32 * sx, inner.height as f32 * sy));
+        for thing in self.things.find(self.clean.data_bytes()?).iter().filter(|t| f64::from(t.pixels) >= least) {
+            moved += f64::from(thing.pixels);
+            let (width, height) = (thing.right - thing.left, thing.bottom - thing.top);
+            let (x, y) = (thing.left as f32 * scale, thing.top as f32 * scale);
+            boxes.push(Rect::new(x, y, width as f32 * scale, height as f32 * scale));
         }
-        Ok(moved.min(self.counted))
+        Ok(moved)
+    }
+}
+
+/// Brightness in limited range made full: 255 / 219 of what lies above 16, in 256ths and cut off, as players have it.
+fn widen(picture: &mut [u8]) {
+    for v in picture {
+        *v = (u32::from(v.saturating_sub(16)) * 298 / 256).min(255) as u8;
     }
 }
 

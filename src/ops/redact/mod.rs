@@ -179,6 +179,10 @@ impl OpConfig for Redact {
         Some("what is hidden for a while only is not hidden; leave it out")
     }
 
+    fn writes(&self) -> &'static [&'static str] {
+        &["report"]
+    }
+
     fn build(&self) -> Box<dyn Op> {
         let settings = cover::Settings {
             hold: seconds(self.hold.0),

@@ -47,7 +47,7 @@ impl Measure {
         let side = |v: u32| if factor > 1.0 { ((f64::from(v) / factor).round() as u32).max(1) } else { v };
         self.size = Size::new(side(w) as i32, side(h) as i32);
         if matches!(self.detector, Detector::Content | Detector::Adaptive) {
-            self.color = Some(SmallBgr::new([side(w), side(h)]));
+            self.color = Some(SmallBgr::new([side(w), side(h)], input)?);
         }
         if !input.layout.rgb && input.info.colorimetry().range() != gstreamer_video::VideoColorRange::Range0_255 {
             self.range = (16.0, 219.0);

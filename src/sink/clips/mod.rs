@@ -268,7 +268,7 @@ impl ClipSink {
         let begins = ClockTime::from_nseconds(u64::try_from(zero).unwrap_or(0));
         let spec = if packet.is_some() { &facts.spec } else { spec };
         let (audio, packets) = (&tracks[..], None);
-        let site = Site { facts, spec, audio, packets, tap: 0, zero: begins, anonymous: *anonymous, run };
+        let site = Site { facts, spec, audio, packets, tap: 0, zero: begins, anonymous: *anonymous, run, films: &[] };
         let file = match (copying, packet) {
             (Some(c), Some(packet)) => FileSink::copy(&settings, &site, &c.video, packet)?,
             _ => FileSink::open(&settings, &site)?,

@@ -8,7 +8,7 @@ mod sample;
 
 use gstreamer_video::VideoChromaSite;
 
-use rgb::ToRgb;
+pub(super) use rgb::ToRgb;
 use sample::{Axis, Grid, Line};
 
 use super::manifest::{ChannelOrder, Fit, Input, TensorLayout};
@@ -165,26 +165,24 @@ pub(super) fn snapped(area: Rect, frame: &Frame) -> Rect {
     Rect::new(x, y, w, h)
 }
 
-/// Where chroma samples lie. `VideoInfo` forgets it where the colour is not described in full; the caps do not. Unknown is
-/// as MPEG-2 and H.264 have it by default: on every second luma sample of a row.
+/// Where chroma samples lie. Unknown is as MPEG-2 and H.264 have it by default: on every second luma sample of a row.
 fn site(spec: &Spec) -> VideoChromaSite {
-    let said = spec.caps.as_ref().and_then(|caps| caps.structure(0)?.get::<String>("chroma-site").ok());
-    let site = said.and_then(|s| s.parse().ok()).unwrap_or_else(|| spec.info.chroma_site());
+    let site = spec.info.chroma_site();
     if site.is_empty() { VideoChromaSite::MPEG2 } else { site }
 }
 
 /// Where a channel's samples are.
 #[derive(Clone, Copy)]
-struct Source {
-    plane: usize,
-    channel: usize,
+pub(super) struct Source {
+    pub plane: usize,
+    pub channel: usize,
 }
 
 /// The three channels: R, G, B or Y, U, V; gray has Y three times.
-struct Sources([Source; 3]);
+pub(super) struct Sources(pub [Source; 3]);
 
 impl Sources {
-    fn of(layout: &Layout) -> Result<Self, FrameError> {
+    pub(super) fn of(layout: &Layout) -> Result<Self, FrameError> {
         use Component::{B, G, R, U, V, Y};
         let find = |c| layout.find(c).map(|(plane, channel)| Source { plane, channel });
         let all = |set: [Component; 3]| {

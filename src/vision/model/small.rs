@@ -1,48 +1,132 @@
-//! A small colour picture, made from the decoder's planes as a network's input is.
+//! A small colour picture, straight from the decoder's planes.
 
 use opencv::core::{self, Mat};
 use opencv::prelude::*;
 
-use super::manifest::{ChannelOrder, Fit, Input, TensorLayout};
-use super::prepare::{Placement, Preparer};
-use crate::frame::{Frame, FrameError, shape_scratch};
-use crate::vision::Rect;
+use super::prepare::{Source, Sources, ToRgb};
+use crate::frame::{Frame, FrameError, Planes, Spec, shape_scratch};
 
-/// Makes small 8-bit BGR pictures; a full-size one never exists.
+/// Makes small 8-bit BGR pictures; a full-size one never exists. They are as if the whole had been made BGR by libswscale, with
+/// the chroma of the sample that a pixel belongs to, and then resized by `cv::resize` with `INTER_LINEAR`: what tools see that
+/// read video through OpenCV.
 pub struct SmallBgr {
-    input: Input,
-    preparer: Preparer,
-    tensor: Vec<f32>,
+    size: core::Size,
+    across: Taps,
+    down: Taps,
+    sources: [Source; 3],
+    /// Where in a row the samples of a channel are that are needed, in bytes.
+    places: [Vec<usize>; 3],
+    color: ToRgb,
+    /// A row of the picture, what is needed of it: red, green, blue.
+    row: [Vec<f32>; 3],
+    /// The upper and the lower row that a row comes from, of that row's width, in units of 1 / `ONE`.
+    sums: [[Vec<i32>; 3]; 2],
     picture: Mat,
 }
 
+/// Weights of `cv::resize` have so many parts.
+const ONE: f32 = 2048.0;
+
+/// Where the pixels of one axis come from: from two neighbours, with these weights.
+struct Taps {
+    pixels: Vec<[usize; 2]>,
+    weights: Vec<[i32; 2]>,
+    /// No pixel needs its second neighbour.
+    single: bool,
+}
+
+impl Taps {
+    fn new(side: usize, count: usize) -> Self {
+        let scale = side as f64 / count as f64;
+        let places: Vec<f32> = (0..count)
+            .map(|i| ((i as f64 + 0.5) * scale - 0.5) as f32)
+            .map(|place| place.clamp(0.0, (side - 1) as f32))
+            .collect();
+        let neighbours = |p: &f32| [*p as usize, (*p as usize + 1).min(side - 1)];
+        let weights = |p: &f32| [1.0 - p.fract(), p.fract()].map(|w| (w * ONE).round_ties_even() as i32);
+        Taps {
+            pixels: places.iter().map(neighbours).collect(),
+            weights: places.iter().map(weights).collect(),
+            single: places.iter().all(|p| p.fract() == 0.0),
+        }
+    }
+}
+
 impl SmallBgr {
-    /// Of this width and height in pixels.
-    pub fn new(size: [u32; 2]) -> Self {
-        let input = Input {
-            size,
-            multiple_of: None,
-            layout: TensorLayout::Nhwc,
-            color: ChannelOrder::Bgr,
-            scale: 1.0,
-            mean: [0.0; 3],
-            std: [1.0; 3],
-            fit: Fit::Stretch,
-            pad: 0.0,
-        };
-        let tensor = vec![0.0; size[0] as usize * size[1] as usize * 3];
-        SmallBgr { input, preparer: Preparer::default(), tensor, picture: Mat::default() }
+    /// Of this width and height in pixels, from pictures of `spec`.
+    ///
+    /// # Errors
+    /// Where the format has no colours that are known.
+    pub fn new(size: [u32; 2], spec: &Spec) -> Result<Self, FrameError> {
+        let (info, layout) = (&spec.info, &spec.layout);
+        let across = Taps::new(info.width() as usize, size[0] as usize);
+        let down = Taps::new(info.height() as usize, size[1] as usize);
+        let sources = Sources::of(layout)?.0;
+        let places: [Vec<usize>; 3] = sources.map(|s| {
+            let plane = &layout.planes[s.plane];
+            let place = |x: usize| ((x >> plane.w_sub) * plane.channels.len() + s.channel) * layout.bytes as usize;
+            let each = |pixels: &[usize; 2]| pixels.map(place);
+            match across.single {
+                true => across.pixels.iter().map(|p| place(p[0])).collect(),
+                false => across.pixels.iter().flat_map(each).collect(),
+            }
+        });
+        // libswscale's way for subsampled chroma cuts off what the others round.
+        let subsampled = sources.iter().any(|s| layout.planes[s.plane].w_sub > 0);
+        let color = if subsampled { ToRgb::new(spec).cut_off() } else { ToRgb::new(spec) };
+        let row = places.each_ref().map(|p| vec![0.0; p.len()]);
+        let sums = [(); 2].map(|_| [(); 3].map(|_| vec![0; size[0] as usize]));
+        let size = core::Size::new(size[0] as i32, size[1] as i32);
+        Ok(SmallBgr { size, across, down, sources, places, color, row, sums, picture: Mat::default() })
     }
 
     /// The whole of `frame`, as `CV_8UC3`.
     pub fn of(&mut self, frame: &Frame) -> Result<&Mat, FrameError> {
-        let whole = Rect::new(0.0, 0.0, frame.width() as f32, frame.height() as f32);
-        let place = Placement::new(&self.input, whole);
-        self.preparer.fill(frame, &self.input, &place, &mut self.tensor)?;
-        let [width, height] = self.input.size.map(|v| v as i32);
-        shape_scratch(&mut self.picture, core::Size::new(width, height), core::CV_8UC3)?;
-        let bytes = self.picture.data_bytes_mut()?;
-        bytes.iter_mut().zip(&self.tensor).for_each(|(to, v)| *to = (v + 0.5).clamp(0.0, 255.0) as u8);
+        shape_scratch(&mut self.picture, self.size, core::CV_8UC3)?;
+        let planes = frame.planes()?;
+        for y in 0..self.down.pixels.len() {
+            let (pixels, [upper, lower]) = (self.down.pixels[y], self.down.weights[y]);
+            self.fill(0, &planes, frame.spec(), pixels[0])?;
+            if lower != 0 {
+                self.fill(1, &planes, frame.spec(), pixels[1])?;
+            }
+            let width = self.size.width as usize;
+            let to = self.picture.data_bytes_mut()?[y * width * 3..][..width * 3].as_chunks_mut::<3>().0;
+            let [a, b] = &self.sums;
+            for (c, (a, b)) in a.iter().zip(b).rev().enumerate() {
+                // As cv::resize rounds.
+                let level = |a: &i32, b: &i32| ((upper * (a >> 4)) >> 16) + ((lower * (b >> 4)) >> 16);
+                to.iter_mut().zip(a.iter().zip(b)).for_each(|(to, (a, b))| to[c] = ((level(a, b) + 2) >> 2) as u8);
+            }
+        }
         Ok(&self.picture)
+    }
+
+    /// Makes `sums[k]` of row `y` of the picture.
+    fn fill(&mut self, k: usize, planes: &Planes<'_>, spec: &Spec, y: usize) -> Result<(), FrameError> {
+        let layout = &spec.layout;
+        for ((source, places), to) in self.sources.iter().zip(&self.places).zip(&mut self.row) {
+            let row = planes.row(source.plane, (y >> layout.planes[source.plane].h_sub) as u32)?;
+            let most = places.iter().copied().max().unwrap_or(0) + layout.bytes as usize;
+            let row = row.get(..most).ok_or(FrameError::NoPlane(source.plane))?;
+            match layout.bytes {
+                1 => to.iter_mut().zip(places).for_each(|(to, at)| *to = f32::from(row[*at])),
+                _ => {
+                    let word = |at: usize| f32::from(u16::from_le_bytes([row[at], row[at + 1]]));
+                    to.iter_mut().zip(places).for_each(|(to, at)| *to = word(*at));
+                }
+            }
+        }
+        let [a, b, c] = &mut self.row;
+        self.color.rgb(a, b, c);
+        for (row, sums) in self.row.iter().zip(&mut self.sums[k]) {
+            if self.across.single {
+                sums.iter_mut().zip(row).for_each(|(s, v)| *s = *v as i32 * ONE as i32);
+            } else {
+                let pairs = row.as_chunks::<2>().0.iter().zip(&self.across.weights);
+                sums.iter_mut().zip(pairs).for_each(|(s, ([a, b], w))| *s = *a as i32 * w[0] + *b as i32 * w[1]);
+            }
+        }
+        Ok(())
     }
 }

@@ -5,18 +5,8 @@ use multiversion::multiversion;
 
 use crate::frame::{Component, Spec, kr_kb};
 
-/// The range of the samples. Where only the matrix is not known, `VideoInfo` forgets the range with it; the caps do not.
-fn range(spec: &Spec) -> VideoColorRange {
-    let said = spec.caps.as_ref().and_then(|caps| caps.structure(0)?.get::<String>("colorimetry").ok());
-    match said.as_deref().and_then(|s| s.split_once(':')) {
-        Some(("1", _)) => VideoColorRange::Range0_255,
-        Some(("2", _)) => VideoColorRange::Range16_235,
-        _ => spec.info.colorimetry().range(),
-    }
-}
-
 /// From stored samples to 0–255: matrix and range as in [`crate::frame::Color::sample`].
-pub(super) struct ToRgb {
+pub(in crate::vision::model) struct ToRgb {
     /// Factor and offset of luma, or of each channel of RGB.
     luma: (f32, f32),
     /// Chroma's middle; what V adds to red, U and V to green, U to blue.
@@ -24,9 +14,9 @@ pub(super) struct ToRgb {
 }
 
 impl ToRgb {
-    pub(super) fn new(spec: &Spec) -> Self {
+    pub(in crate::vision::model) fn new(spec: &Spec) -> Self {
         let (info, layout) = (&spec.info, &spec.layout);
-        let (colorimetry, range) = (info.colorimetry(), range(spec));
+        let (colorimetry, range) = (info.colorimetry(), info.colorimetry().range());
         // In units of 8-bit samples: a deep sample's fraction stays.
         let unit = f64::from(1u32 << (layout.depth - 8)) * f64::from(1u32 << layout.shift);
         let full = f64::from((1u32 << layout.depth) - 1) * f64::from(1u32 << layout.shift);
@@ -49,8 +39,13 @@ impl ToRgb {
         ToRgb { luma: (gain as f32, offset as f32), chroma }
     }
 
+    /// Levels are cut off instead of rounded.
+    pub(in crate::vision::model) fn cut_off(self) -> Self {
+        ToRgb { luma: (self.luma.0, self.luma.1 - 0.5), ..self }
+    }
+
     /// Turns three rows of samples into red, green, blue.
-    pub(super) fn rgb(&self, a: &mut [f32], b: &mut [f32], c: &mut [f32]) {
+    pub(in crate::vision::model) fn rgb(&self, a: &mut [f32], b: &mut [f32], c: &mut [f32]) {
         match self.chroma {
             Some((middle, factors)) => yuv_to_rgb(self.luma, middle, factors, a, b, c),
             None => [a, b, c].into_iter().for_each(|row| stretch(self.luma, row)),

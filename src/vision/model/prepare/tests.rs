@@ -7,6 +7,7 @@ use opencv::core::{self, Mat, Size};
 use opencv::imgproc;
 use opencv::prelude::*;
 
+use super::super::SmallBgr;
 use super::*;
 use crate::frame::Converter;
 use crate::source::generate::{Generate, Settings};
@@ -105,6 +106,36 @@ fn every_kind_of_format_gives_the_same_picture() {
             };
             let (found, _) = distance(&wanted, &tensor(&other, &stretch, area));
             assert!(found < mean, "{format} {colorimetry} {area:?}: {found} away on average");
+        }
+    }
+}
+
+#[test]
+fn small_pictures_are_those_of_opencv() {
+    let small = |frame: &Frame, w, h| -> Vec<f32> {
+        let mut small = SmallBgr::new([w, h], frame.spec()).unwrap();
+        let data = small.of(frame).unwrap().data_bytes().unwrap().to_vec();
+        (0..3).flat_map(|c| data.chunks_exact(3).map(move |p| f32::from(p[c])).collect::<Vec<_>>()).collect()
+    };
+    // A fifth, where each pixel comes from one; and not a whole part.
+    for (width, height, w, h) in [(640, 360, 128, 72), (641, 361, 160, 96), (50, 30, 50, 30), (1, 1, 3, 2)] {
+        let frame = street(width, height);
+        let all = core::Rect::new(0, 0, width as i32, height as i32);
+        let original = by_opencv(&frame, all, [w as i32, h as i32]);
+        let (mean, most) = distance(&original, &small(&frame, w, h));
+        assert!(mean < 0.01 && most <= 1.0, "{width}x{height}: {mean} on average, {most} at most");
+        for (format, colorimetry, mean) in [
+            (VideoFormat::Rgba, "sRGB", 0.01),
+            (VideoFormat::Gbr, "sRGB", 0.01),
+            (VideoFormat::Y444, "bt709", 2.0),
+            (VideoFormat::Y444, "1:4:0:0", 2.0),
+            (VideoFormat::Y42b, "bt601", 7.0),
+            (VideoFormat::I420, "bt709", 7.0),
+            (VideoFormat::Nv12, "1:4:0:0", 7.0),
+            (VideoFormat::P01010le, "bt709", 7.0),
+        ] {
+            let (found, _) = distance(&original, &small(&like(&frame, format, colorimetry), w, h));
+            assert!(found < mean, "{format} {colorimetry} {width}x{height}: {found} away on average");
         }
     }
 }
