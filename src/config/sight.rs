@@ -48,11 +48,11 @@ pub fn check(ops: &[OpSettings], sinks: &[SinkSettings]) -> Result<(), Failure> 
         let what = format!("output {} is made of events, and no op makes any", sink.label());
         return Err(Failure::usage(what).fix("add one that does, as in --op motion"));
     }
+    copies(ops, sinks)?;
     // A report shows places on the pictures that are delivered; one without any is all right.
     for sink in sinks.iter().filter(|s| s.kind == super::SinkKind::Report && !found.is_empty()) {
         uses(&format!("output {}", sink.label()), None, &found, moved)?;
     }
-    copies(ops, sinks)?;
     for sink in sinks.iter().filter(|s| s.kind.takes_no_pictures()) {
         let contents = sink.contents();
         match events && contents.events() {

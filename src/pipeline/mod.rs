@@ -150,7 +150,7 @@ fn start(
     let films = sink::Film::all(&settings.sinks, &input);
     for s in &settings.sinks {
         let spec = chain.output();
-        let (audio, packets) = (&opened.audio, opened.packets.as_ref());
+        let (audio, packets) = (&opened.audio[..], opened.packets.as_ref());
         let site = Site { facts: &facts, spec, audio, packets, tap, zero, anonymous, run: &run, films: &films };
         let sink = sink::open(s, &site)?;
         tap += usize::from(sink::takes_audio(s));

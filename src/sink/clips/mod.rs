@@ -230,7 +230,7 @@ impl ClipSink {
             }
             if !goes_on {
                 let Some(first) = gop.packets.first() else { return Ok(()) };
-                if gop.is_unclear() || self.is_h26x() && gop.packets.iter().any(|p| p.guessed) {
+                if gop.is_unclear() || self.reorders() && gop.packets.iter().any(|p| p.guessed) {
                     let what = format!("cannot copy {}: it does not say when each picture is shown", self.facts.name);
                     return Err(Failure::output(what).fix("leave out --copy (copy = true): clips are encoded then"));
                 }
@@ -248,10 +248,12 @@ impl ClipSink {
         Ok(())
     }
 
-    /// True for H.264 and H.265, whose pictures may be shown in any order.
-    fn is_h26x(&self) -> bool {
+    /// True for H.264, H.265, and MPEG-1 and 2, whose pictures may be shown in another order than they are stored.
+    fn reorders(&self) -> bool {
         let caps = self.copying.as_ref().and_then(|c| c.video.caps());
-        caps.is_some_and(|c| c.structure(0).is_some_and(|s| s.name().starts_with("video/x-h26")))
+        caps.as_ref()
+            .and_then(|c| c.structure(0))
+            .is_some_and(|s| s.name().starts_with("video/x-h26") || s.get::<i32>("mpegversion").is_ok_and(|v| v < 4))
     }
 
     /// Opens the clip of `span`; with `packet`, which is its first, a copy.
