@@ -210,6 +210,7 @@ impl Read {
             "state",
             "before",
             "after",
+            "notes",
             "frames",
             "video s",
             "took s",
@@ -218,7 +219,6 @@ impl Read {
             "written MB",
             "memory MB",
             "attempts",
-            "notes",
         ]);
         let number = |v: Option<f64>, digits: usize| match v {
             Some(v) => Cell::number(v, format!("{v:.digits$}")),
@@ -264,6 +264,7 @@ impl Read {
 }
 
 const CSS: &str = ".failed{color:#c22;font-weight:600}.done{color:#283}.waiting,.running{color:#a60}\
+    span{white-space:nowrap}\
     @media(prefers-color-scheme:dark){.failed{color:#f77}.done{color:#7c7}.waiting,.running{color:#fb4}}\
     main{max-width:100rem}td:nth-child(1){min-width:16em;overflow-wrap:anywhere}td:nth-child(5){min-width:14em}\
     td img{display:block;width:128px;height:auto}";

@@ -320,6 +320,15 @@ fn the_report_shows_every_file_and_groups_what_failed() {
     let html = fs::read_to_string(dir.path().join("out/batch/report.html")).unwrap();
     assert!(!html.contains("<img src=x") && html.contains("&lt;img src=x onerror=alert(1)&gt;.mp4"));
     assert_eq!(html.matches("data:image/jpeg;base64,").count(), 4, "before and after of two files");
+    // What stands below a heading belongs to it.
+    let table = html.rsplit("<table").next().unwrap();
+    let cells = |row: &str, end: &str| {
+        row.split(end).map(|c| c.rsplit_once('>').unwrap_or(("", c)).1.to_owned()).collect::<Vec<_>>()
+    };
+    let heads = cells(table.split("</thead>").next().unwrap(), "</button>");
+    let row = table.split("<tr>").find(|r| r.contains(">good.mp4<")).unwrap();
+    let frames = heads.iter().position(|h| h == "frames").unwrap();
+    assert_eq!(cells(row, "</td>")[frames], "12", "{heads:?}");
     let csv = fs::read_to_string(dir.path().join("out/batch/jobs.csv")).unwrap();
     assert_eq!(csv.lines().count(), 5);
     // Others ask the journal.
