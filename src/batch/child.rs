@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::Options;
 use super::journal::Ended;
 use super::order::Order;
 use super::work::{Outcome, Word};
@@ -109,29 +110,44 @@ impl Worker {
     }
 
     /// Takes down what it said.
-    pub fn hear(&mut self, word: Word) {
-        match word {
-            Word::Open { frames } => {
-                self.total = frames;
+    pub fn hear(&mut self, news: &News) {
+        match news {
+            News::Said(Word::Open { frames }) => {
+                self.total = *frames;
                 self.moved = Instant::now();
             }
-            Word::At { frames, beat } => {
-                if beat != self.beat {
-                    (self.beat, self.moved) = (beat, Instant::now());
+            News::Said(Word::At { frames, beat }) => {
+                if *beat != self.beat {
+                    (self.beat, self.moved) = (*beat, Instant::now());
                 }
-                self.frames = frames;
+                self.frames = *frames;
             }
-            Word::End(outcome) => {
-                self.outcome = Some(*outcome);
+            News::Said(Word::End(outcome)) => {
+                self.outcome = Some((**outcome).clone());
                 self.moved = Instant::now();
             }
+            News::Gone => self.gone = Some(Instant::now()),
         }
     }
 
-    /// Looks at how much memory it took at most, in bytes; 0 where the system does not tell.
-    pub fn look(&mut self) -> u64 {
+    /// Why it must end, if it goes beyond a limit.
+    pub fn exceeds(&mut self, limits: &Options) -> Option<String> {
         self.memory = self.memory.max(resident(self.pid()));
-        self.memory
+        let seconds = |d: Duration| format!("{:.0} s", d.as_secs_f64());
+        if let Some(most) = limits.memory.filter(|most| self.memory > *most) {
+            return Some(format!(
+                "it took {} MB of memory, {} MB are allowed (--memory)",
+                self.memory >> 20,
+                most >> 20
+            ));
+        }
+        if self.moved.elapsed() > limits.stall {
+            let at = if self.frames > 0 { format!(" after {} frames", self.frames) } else { String::new() };
+            return Some(format!("it made no progress for {}{at} (--stall)", seconds(limits.stall)));
+        }
+        let most = limits.limit.filter(|most| self.started.elapsed() > *most)?;
+        let at = self.total.map_or(String::new(), |t| format!(", at frame {} of {t}", self.frames));
+        Some(format!("it was not done after {}{at} (--limit)", seconds(most)))
     }
 
     /// Ends it at once; `why` is what its job will say.

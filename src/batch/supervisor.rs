@@ -173,7 +173,9 @@ impl<'a> Supervisor<'a> {
             let patience = if leaving { Duration::from_millis(2) } else { ROUND };
             let (news, settled) = (self.news.1.clone(), self.settled.1.clone());
             crossbeam_channel::select! {
-                recv(news) -> n => if let Ok((key, news)) = n { self.hear(key, news) },
+                recv(news) -> n => if let Ok((key, news)) = n {
+                    self.running.iter_mut().filter(|(k, ..)| *k == key).for_each(|(_, _, w)| w.hear(&news));
+                },
                 recv(settled) -> s => if let Ok(s) = s { self.note(s)? },
                 default(patience) => {}
             }
@@ -200,8 +202,8 @@ impl<'a> Supervisor<'a> {
     }
 
     fn may_start(&self) -> bool {
-        if self.queue.is_empty() || self.control.stopping() || self.held.is_some() || self.running.len() >= self.at_once
-        {
+        let full = self.running.len() >= self.at_once;
+        if full || self.queue.is_empty() || self.held.is_some() || self.control.stopping() {
             return false;
         }
         if self.running.is_empty() {
@@ -237,14 +239,6 @@ impl<'a> Supervisor<'a> {
         name.into()
     }
 
-    fn hear(&mut self, key: u64, news: News) {
-        let Some((_, _, worker)) = self.running.iter_mut().find(|(k, ..)| *k == key) else { return };
-        match news {
-            News::Said(word) => worker.hear(word),
-            News::Gone => worker.gone = Some(Instant::now()),
-        }
-    }
-
     fn look_after(&mut self) -> Result<(), Failure> {
         let mut over = Vec::new();
         for (key, _, worker) in &mut self.running {
@@ -259,18 +253,10 @@ impl<'a> Supervisor<'a> {
             if self.held.is_some() {
                 continue;
             }
-            let memory = worker.look();
-            self.largest = self.largest.max(memory);
-            let seconds = |d: Duration| format!("{:.0} s", d.as_secs_f64());
-            if let Some(most) = self.options.memory.filter(|most| memory > *most) {
-                worker.kill(format!("it took {} MB of memory, {} MB are allowed (--memory)", memory >> 20, most >> 20));
-            } else if worker.moved.elapsed() > self.options.stall {
-                let at = if worker.frames > 0 { format!(" after {} frames", worker.frames) } else { String::new() };
-                worker.kill(format!("it made no progress for {}{at} (--stall)", seconds(self.options.stall)));
-            } else if let Some(most) = self.options.limit.filter(|most| worker.started.elapsed() > *most) {
-                let at = worker.total.map_or(String::new(), |t| format!(", at frame {} of {t}", worker.frames));
-                worker.kill(format!("it was not done after {}{at} (--limit)", seconds(most)));
+            if let Some(why) = worker.exceeds(self.options) {
+                worker.kill(why);
             }
+            self.largest = self.largest.max(worker.memory);
         }
         for (key, status) in over {
             if let Some(i) = self.running.iter().position(|(k, ..)| *k == key) {
