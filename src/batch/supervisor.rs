@@ -126,6 +126,7 @@ impl<'a> Supervisor<'a> {
         // Ctrl-Z: the children are held too.
         let asked = signal_hook::flag::register(signal_hook::consts::SIGTSTP, self.suspend.clone());
         self.take_in(jobs)?;
+        self.watch_disk();
         let result = self.work(&mut slow);
         if let Ok(id) = asked {
             signal_hook::low_level::unregister(id);
