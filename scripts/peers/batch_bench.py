@@ -186,10 +186,15 @@ def run(args, framewright, out, about):
         sys.exit(f"error: no clips in {data}: set FRAMEWRIGHT_TEST_DATA")
     work = Path(tempfile.mkdtemp(prefix="batch-", dir=out))
     try:
-        files = forty(data, work / "in")
-        results = {"forty": beside_ffmpeg(framewright, work, runs), "cost": cost_of_a_job(framewright, work, runs)}
-        results["many"] = ten_thousand(framewright, work, count)
-        results["killed"] = killed(framewright, work, 5 if args.quick else 20)
+        files, results = forty(data, work / "in"), {}
+        for name, measure in (
+            ("cost", lambda: cost_of_a_job(framewright, work, runs)),
+            ("killed", lambda: killed(framewright, work, 5 if args.quick else 20)),
+            ("forty", lambda: beside_ffmpeg(framewright, work, runs)),
+            ("many", lambda: ten_thousand(framewright, work, count)),
+        ):
+            results[name] = measure()
+            print(f"{name}: {results[name]}", file=sys.stderr, flush=True)
     finally:
         clear(work)
     median = {name: statistics.median(walls) for name, walls in results["forty"].items()}
