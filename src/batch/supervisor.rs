@@ -1,5 +1,7 @@
 //! Runs jobs side by side, each in a child process, and sees to it that none of them costs more than itself.
 
+mod hold;
+
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -357,46 +359,6 @@ impl<'a> Supervisor<'a> {
         self.journal.end(job.id, State::Waiting, &Ended { failure: Some(failure), ..ended.clone() })?;
         self.queue.push_front(job);
         Ok(())
-    }
-
-    /// Holds everything while there is no room for results.
-    fn watch_disk(&mut self) {
-        match (self.room.short(), self.held) {
-            (Some(text), None) => {
-                self.show.say(&text);
-                self.held = Some(Instant::now());
-                self.running.iter().for_each(|(_, _, w)| w.hold(true));
-            }
-            (None, Some(since)) => {
-                self.show.say("there is room again: going on");
-                self.held = None;
-                self.let_go(since.elapsed());
-            }
-            // Whoever stops it wants the running jobs to finish: they may yet find room.
-            (Some(_), Some(since)) if self.control.stopping() => {
-                self.held = Some(since);
-                self.running.iter().for_each(|(_, _, w)| w.hold(false));
-            }
-            _ => {}
-        }
-    }
-
-    fn let_go(&mut self, time: Duration) {
-        for (_, _, worker) in &mut self.running {
-            worker.hold(false);
-            worker.forgive(time);
-        }
-    }
-
-    /// Ctrl-Z: all stop, and go on together.
-    fn sleep(&mut self) {
-        self.running.iter().for_each(|(_, _, w)| w.hold(true));
-        let since = Instant::now();
-        self.show.suspend();
-        let _ = signal_hook::low_level::raise(signal_hook::consts::SIGSTOP);
-        if self.held.is_none() {
-            self.let_go(since.elapsed());
-        }
     }
 
     /// Removes what a child that was cut off left behind.

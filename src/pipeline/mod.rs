@@ -11,6 +11,7 @@ pub mod chain;
 pub mod link;
 mod measures;
 mod processing;
+mod reader;
 mod report;
 mod select;
 mod sightings;
@@ -24,22 +25,23 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Sender, bounded};
 use gstreamer_video::VideoFormat;
 
 use crate::config::{Settings, SinkKind, SinkSettings};
 use crate::control::Control;
 use crate::events::Run;
 use crate::failure::{Class, Failure};
-use crate::frame::{Frame, Layout};
+use crate::frame::Layout;
 use crate::ops::Stream;
 use crate::sink::{self, Site};
-use crate::source::{self, AudioTrack, Ending, Facts, Input, Pull, Source, Taps};
+use crate::source::{self, AudioTrack, Ending, Facts, Input, Taps};
 use chain::Chain;
 use measures::Measures;
 use processing::{Intake, Processed, process};
+use reader::Reader;
 use report::Report;
-use select::{Selection, Verdict};
+use select::Selection;
 use stats::{Counters, SinkStats, Summary};
 use watch::{Reread, Watch};
 use witness::Witness;
@@ -294,135 +296,5 @@ impl Running {
         };
         let summary = self.report.summary(&self.counters, self.started.elapsed(), first, ending, ops, sinks, ended);
         (Some(summary), result)
-    }
-}
-
-struct Reader {
-    source: Box<dyn Source>,
-    selection: Selection,
-    /// The spec with the frame rate that a stride leaves.
-    spec: Option<Arc<crate::frame::Spec>>,
-    live: bool,
-    /// Until then frames of a live source that gathered before the start are worked off, and none is dropped.
-    lossless_until: Instant,
-    oldest: Receiver<Frame>,
-    tracks: Vec<AudioTrack>,
-    zero: i64,
-    control: Control,
-    counters: Arc<Counters>,
-    complete: Arc<AtomicBool>,
-    ops_alive: Arc<AtomicBool>,
-}
-
-impl Reader {
-    /// Reads until the end, a limit, a stop or an error. Answers whether the input's own end was reached.
-    fn run(mut self, out: Sender<Frame>) -> (Ending, bool, Result<(), Failure>) {
-        let mut limit = 0i64;
-        let result = loop {
-            if self.control.stopping() {
-                break Ok(false);
-            }
-            let asked = Instant::now();
-            let pull = self.source.next();
-            self.counters.source_wait.fetch_add(asked.elapsed().as_nanos() as u64, Ordering::Relaxed);
-            let mut frame = match pull {
-                Ok(Pull::Frame(f)) => f,
-                Ok(Pull::Nothing) => continue,
-                Ok(Pull::End) => {
-                    self.complete.store(true, Ordering::SeqCst);
-                    break Ok(true);
-                }
-                Err(e) => break Err(e),
-            };
-            Counters::bump(&self.counters.read);
-            match self.selection.judge(&mut frame) {
-                Verdict::Skip => continue,
-                Verdict::Over => break Ok(true),
-                Verdict::Take => {}
-            }
-            if let Some(spec) = &self.spec {
-                frame.respec(spec.clone());
-            }
-            Counters::bump(&self.counters.taken);
-            limit = self.zero + (frame.pts + frame.duration.unwrap_or_default()).nseconds() as i64;
-            if !self.send(&out, frame) {
-                break Ok(false);
-            }
-            if self.selection.full() {
-                break Ok(true);
-            }
-        };
-        drop(out);
-        if !self.complete.load(Ordering::SeqCst) && result.is_ok() {
-            self.let_audio_catch_up(limit);
-        } else if result.is_ok() {
-            self.wait_for_audio_end();
-        }
-        let mut ending = self.source.finish();
-        if !self.complete.load(Ordering::SeqCst) {
-            // What lies beyond the part that was asked for is nobody's loss.
-            ending.truncated = None;
-        }
-        match result {
-            Ok(natural) => (ending, natural, Ok(())),
-            Err(e) => (ending, false, Err(e)),
-        }
-    }
-
-    /// False when nobody takes frames any more.
-    fn send(&self, out: &Sender<Frame>, mut frame: Frame) -> bool {
-        loop {
-            if !self.ops_alive.load(Ordering::SeqCst) {
-                return false;
-            }
-            if !self.live || Instant::now() < self.lossless_until {
-                match out.send_timeout(frame, Duration::from_millis(100)) {
-                    Ok(()) => return true,
-                    Err(e) => frame = e.into_inner(),
-                }
-                continue;
-            }
-            match out.try_send(frame) {
-                Ok(()) => return true,
-                Err(TrySendError::Disconnected(_)) => return false,
-                Err(TrySendError::Full(f)) => {
-                    frame = f;
-                    if self.oldest.try_recv().is_ok() && Counters::bump(&self.counters.dropped) == 1 {
-                        log::warn!(
-                            "the ops cannot keep up with the live source: dropping frames (the summary counts them)"
-                        );
-                    }
-                }
-            }
-        }
-    }
-
-    /// The audio up to the last picture's end may still be behind pictures that nobody wants: reads them, for 2 s at most.
-    fn let_audio_catch_up(&mut self, limit: i64) {
-        let deadline = Instant::now() + Duration::from_secs(2);
-        let behind = |t: &AudioTrack| t.reached.load(Ordering::SeqCst) < limit;
-        while self.tracks.iter().any(behind) && Instant::now() < deadline {
-            match self.source.next() {
-                Ok(Pull::Frame(_) | Pull::Nothing) => {}
-                Ok(Pull::End) | Err(_) => break,
-            }
-        }
-    }
-
-    /// The pictures are over; the audio may go on for longer.
-    fn wait_for_audio_end(&mut self) {
-        let (mut since, mut last) = (Instant::now(), 0);
-        loop {
-            let at: Vec<i64> = self.tracks.iter().map(|t| t.reached.load(Ordering::SeqCst)).collect();
-            if at.iter().all(|&a| a == i64::MAX) || since.elapsed() > Duration::from_secs(5) || self.control.stopping()
-            {
-                return;
-            }
-            let sum = at.iter().fold(0i64, |s, a| s.wrapping_add(*a));
-            if sum != last {
-                (since, last) = (Instant::now(), sum);
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
     }
 }
