@@ -176,6 +176,9 @@ fn start(
         })?);
     }
     let tracks: Vec<AudioTrack> = opened.audio.into_iter().map(AudioTrack::without_taps).collect();
+    if let Some(packets) = &opened.packets {
+        packets.settle();
+    }
 
     let report = Report::new(&facts, &chain);
     let watched = spec.clone();

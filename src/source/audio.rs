@@ -1,13 +1,14 @@
 //! Encoded audio on its way past the frames: each track ends in an appsink, whose packets go to one tap for each sink.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded, unbounded};
 use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSinkCallbacks};
 
+use super::taps::Taps;
 use super::timeline::Timeline;
 use crate::failure::Failure;
 
@@ -29,8 +30,8 @@ pub struct AudioTrack {
     pub tags: gstreamer::TagList,
     /// One receiver for each sink; a sink that wants none drops it.
     pub taps: Vec<Receiver<AudioPacket>>,
-    /// The same receivers, to be emptied by a seek; none once the run has begun, so that a sender sees a tap go.
-    rewind: Arc<Mutex<Vec<Receiver<AudioPacket>>>>,
+    /// The other ends.
+    ends: Weak<Taps<AudioPacket>>,
     /// How far the track has been read, in nanoseconds; `i64::MAX` at its end.
     pub reached: Arc<AtomicI64>,
 }
@@ -38,12 +39,15 @@ pub struct AudioTrack {
 impl AudioTrack {
     /// The same track with another tap, or none.
     pub fn with_tap(&self, tap: Option<Receiver<AudioPacket>>) -> Self {
-        AudioTrack { taps: tap.into_iter().collect(), rewind: Arc::default(), ..self.clone() }
+        AudioTrack { taps: tap.into_iter().collect(), ends: Weak::new(), ..self.clone() }
     }
 
-    /// Lets go of the taps: from here on only the sinks hold them, and a track that nobody wants is not kept.
+    /// Lets go of the taps, since the run has begun: from here on only the sinks hold them, and a track that nobody wants is
+    /// not kept.
     pub fn without_taps(self) -> Self {
-        self.rewind.lock().unwrap_or_else(|e| e.into_inner()).clear();
+        if let Some(ends) = self.ends.upgrade() {
+            ends.settle();
+        }
         AudioTrack { taps: Vec::new(), ..self }
     }
 }
@@ -79,12 +83,11 @@ pub fn attach(
     timeline: &Timeline,
 ) -> Result<AudioTrack, Failure> {
     let fail = |e: &dyn std::fmt::Display| Failure::failed(format!("cannot take the audio out: {e}"));
-    let (senders, receivers): (Vec<Sender<_>>, Vec<Receiver<_>>) =
-        (0..taps).map(|_| if backlog == Backlog::Demuxed { unbounded() } else { bounded(64) }).unzip();
+    let (ends, receivers) = Taps::new(taps, || if backlog == Backlog::Demuxed { unbounded() } else { bounded(64) });
     let reached = Arc::new(AtomicI64::new(i64::MIN));
     let sink = AppSink::builder().sync(false).async_(false).enable_last_sample(false).build();
-    let senders = Arc::new(Mutex::new(senders));
-    let (at_eos, end) = (senders.clone(), reached.clone());
+    let (known, flushed) = (Arc::downgrade(&ends), Arc::downgrade(&ends));
+    let (at_eos, end) = (ends.clone(), reached.clone());
     let (progress, timeline) = (reached.clone(), timeline.clone());
     sink.set_callbacks(
         AppSinkCallbacks::builder()
@@ -92,28 +95,26 @@ pub fn attach(
                 let sample = sink.pull_sample().map_err(|_| gstreamer::FlowError::Eos)?;
                 let Some(buffer) = sample.buffer_owned() else { return Ok(gstreamer::FlowSuccess::Ok) };
                 let Some(time) = timeline.time(&sample) else { return Ok(gstreamer::FlowSuccess::Ok) };
-                let mut senders = senders.lock().unwrap_or_else(|e| e.into_inner());
                 // A sink that is done, or does not want this track, dropped its end.
-                senders.retain(|s| deliver(s, AudioPacket { buffer: buffer.clone(), time }, &timeline));
+                ends.send(|s| deliver(s, AudioPacket { buffer: buffer.clone(), time }, &timeline));
                 let end = time + buffer.duration().map_or(0, |d| d.nseconds() as i64);
                 progress.fetch_max(end, Ordering::SeqCst);
                 Ok(gstreamer::FlowSuccess::Ok)
             })
             .eos(move |_| {
                 end.store(i64::MAX, Ordering::SeqCst);
-                at_eos.lock().unwrap_or_else(|e| e.into_inner()).clear();
+                at_eos.end();
             })
             .build(),
     );
     pipeline.add(&sink).map_err(|e| fail(&e))?;
     let target = sink.static_pad("sink").ok_or_else(|| fail(&"no pad"))?;
-    // After a seek, what was read before it must not come twice.
-    let rewind = Arc::new(Mutex::new(receivers.clone()));
-    let (stale, rewound) = (rewind.clone(), reached.clone());
+    let rewound = reached.clone();
     target.add_probe(gstreamer::PadProbeType::EVENT_FLUSH, move |_, info| {
         if info.event().is_some_and(|e| e.type_() == gstreamer::EventType::FlushStop) {
-            let stale = stale.lock().unwrap_or_else(|e| e.into_inner());
-            stale.iter().for_each(|r| while r.try_recv().is_ok() {});
+            if let Some(ends) = flushed.upgrade() {
+                ends.rewind();
+            }
             rewound.store(i64::MIN, Ordering::SeqCst);
         }
         gstreamer::PadProbeReturn::Ok
@@ -121,7 +122,7 @@ pub fn attach(
     pad.link(&target).map_err(|e| fail(&e))?;
     sink.sync_state_with_parent().map_err(|e| fail(&e))?;
     let tags = super::attach::sticky_tags(pad);
-    Ok(AudioTrack { caps, tags, taps: receivers, rewind, reached })
+    Ok(AudioTrack { caps, tags, taps: receivers, ends: known, reached })
 }
 
 /// True where an audio stream is cut into whole packets and ready for a muxer.

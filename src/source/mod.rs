@@ -17,6 +17,7 @@ mod network;
 mod packets;
 mod pull;
 mod settle;
+mod taps;
 mod timeline;
 pub mod truncation;
 

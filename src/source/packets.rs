@@ -1,12 +1,13 @@
 //! Encoded video on its way into the decoder, for outputs that copy it: a probe at the decoder, or before the parser where the
 //! container has whole packets, and a tap for each output.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, Weak};
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, unbounded};
 use gstreamer::prelude::*;
 use gstreamer::{BufferFlags, ClockTime, EventType, PadProbeData, PadProbeReturn, PadProbeType};
 
+use super::taps::{Taps, lock};
 use super::timeline::Timeline;
 
 /// One packet as the parser cut it, in the order of decoding.
@@ -28,8 +29,10 @@ pub struct VideoPacket {
 #[derive(Clone, Debug)]
 pub struct Encoded {
     about: Arc<Mutex<About>>,
-    /// Until they are taken; the probe keeps none, so that it sees them go.
+    /// Until they are taken.
     taps: Arc<Mutex<Vec<Receiver<VideoPacket>>>>,
+    /// The other ends.
+    ends: Weak<Taps<VideoPacket>>,
 }
 
 #[derive(Debug, Default)]
@@ -41,19 +44,20 @@ struct About {
 impl Encoded {
     /// Watches what enters a decoder at `pad`, for so many outputs.
     pub fn watch(pad: &gstreamer::Pad, taps: usize, timeline: &Timeline) -> Self {
-        let (senders, receivers): (Vec<Sender<_>>, Vec<_>) = (0..taps).map(|_| unbounded()).unzip();
-        let encoded = Encoded { about: Arc::default(), taps: Arc::new(Mutex::new(receivers)) };
-        let (about, stale, timeline) = (encoded.about.clone(), Arc::downgrade(&encoded.taps), timeline.clone());
-        let state = Mutex::new((senders, 0i64));
+        let (ends, receivers) = Taps::new(taps, unbounded);
+        let (about, timeline) = (Arc::<Mutex<About>>::default(), timeline.clone());
+        let encoded =
+            Encoded { about: about.clone(), taps: Arc::new(Mutex::new(receivers)), ends: Arc::downgrade(&ends) };
+        let next = Mutex::new(0i64);
         let types = PadProbeType::BUFFER | PadProbeType::EVENT_DOWNSTREAM | PadProbeType::EVENT_FLUSH;
         pad.add_probe(types, move |pad, info| {
-            let mut state = lock(&state);
-            let (senders, next) = &mut *state;
+            let mut wanted = true;
             match &info.data {
                 Some(PadProbeData::Buffer(b)) => {
+                    let mut next = lock(&next);
                     if let Some(packet) = packet(pad, b, &timeline, *next) {
                         *next = packet.time + b.duration().map_or(0, |d| d.nseconds() as i64);
-                        senders.retain(|s| s.send(packet.clone()).is_ok());
+                        wanted = ends.send(|s| s.send(packet.clone()).is_ok());
                     }
                 }
                 Some(PadProbeData::Event(e)) => match e.view() {
@@ -63,18 +67,13 @@ impl Encoded {
                         let old = tags.take().unwrap_or_default();
                         *tags = Some(old.merge(t.tag(), gstreamer::TagMergeMode::Replace));
                     }
-                    // After a seek, what was read before it must not come twice.
-                    _ if e.type_() == EventType::FlushStop => {
-                        if let Some(taps) = stale.upgrade() {
-                            lock(&taps).iter().for_each(|r| while r.try_recv().is_ok() {});
-                        }
-                    }
-                    _ if e.type_() == EventType::Eos => senders.clear(),
+                    _ if e.type_() == EventType::FlushStop => ends.rewind(),
+                    _ if e.type_() == EventType::Eos => ends.end(),
                     _ => {}
                 },
                 _ => {}
             }
-            if senders.is_empty() { PadProbeReturn::Remove } else { PadProbeReturn::Ok }
+            if wanted { PadProbeReturn::Ok } else { PadProbeReturn::Remove }
         });
         encoded
     }
@@ -91,14 +90,17 @@ impl Encoded {
         Some(tag.get().to_owned()).filter(|o| o != "rotate-0")
     }
 
+    /// No seek comes any more: the run has begun.
+    pub fn settle(&self) {
+        if let Some(ends) = self.ends.upgrade() {
+            ends.settle();
+        }
+    }
+
     /// The packets from here on, for one output.
     pub fn tap(&self) -> Option<Receiver<VideoPacket>> {
         lock(&self.taps).pop()
     }
-}
-
-fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(|e| e.into_inner())
 }
 
 /// The packet in `buffer`; one without any time gets `next`.

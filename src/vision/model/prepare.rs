@@ -1,18 +1,20 @@
 //! From the decoder's planes to a network's tensor.
 //!
-//! Row by row of the small picture: bilinear samples of each plane (as models are trained and published with), then matrix,
-//! range and normalisation, into the tensor. No other picture exists on the way, neither BGR nor small planes.
+//! Row by row of the small picture: the rows that it lies between become red, green and blue, are made as short as it is and
+//! weighed, then normalised into the tensor. Each step rounds as the code does that models are trained and published with
+//! (8-bit pixels, `cv::resize`), but no other picture exists on the way, neither BGR nor small planes.
 
 mod rgb;
-mod sample;
+mod row;
+mod taps;
 
-use gstreamer_video::VideoChromaSite;
-
+use multiversion::multiversion;
 pub(super) use rgb::ToRgb;
-use sample::{Axis, Grid, Line};
+use row::{Origin, Row};
+pub(super) use taps::{Taps, level};
 
 use super::manifest::{ChannelOrder, Fit, Input, TensorLayout};
-use crate::frame::{Component, Frame, FrameError, Layout, Spec};
+use crate::frame::{Component, Frame, FrameError, Layout};
 use crate::vision::{Point, Rect};
 
 /// Where an area of the picture lies in the tensor.
@@ -72,14 +74,25 @@ impl Placement {
 /// Scratch space; nothing is allocated once it is warm.
 #[derive(Default)]
 pub(super) struct Preparer {
-    /// A line of each plane.
-    lines: Vec<Line>,
-    /// A row of each channel.
+    across: Taps,
+    down: Taps,
+    row: Row,
+    /// The upper and the lower row that a row comes from.
+    short: [Short; 2],
+    /// A row of red, green and blue.
     rows: [Vec<f32>; 3],
 }
 
+/// A row of the picture made as short as the small picture's are: red, green, blue in 2048ths of a level.
+#[derive(Default)]
+struct Short {
+    row: Option<usize>,
+    pairs: Vec<[u32; 2]>,
+    of: [Vec<i32>; 3],
+}
+
 impl Preparer {
-    /// Writes the area of `frame` into `tensor`, which holds one picture of `place.size`.
+    /// Writes the area of `frame`, which lies in whole pixels, into `tensor`, which holds one picture of `place.size`.
     pub(super) fn fill(
         &mut self,
         frame: &Frame,
@@ -87,39 +100,32 @@ impl Preparer {
         place: &Placement,
         tensor: &mut [f32],
     ) -> Result<(), FrameError> {
-        let spec = frame.spec();
-        let layout = &spec.layout;
         let planes = frame.planes()?;
-        let sources = Sources::of(layout)?;
-        let grids: Vec<Grid> = sources.planes().map(|i| grid(i, spec, place)).collect();
-        self.lines.resize_with(grids.len(), Line::default);
+        let [x, y, aw, ah] = [place.area.x, place.area.y, place.area.w, place.area.h].map(|v| v as usize);
+        let [iw, ih] = place.inner.map(|v| v as usize);
+        let origin = Origin::new(&planes, frame.spec(), x, x + aw)?;
+        self.across.set(x - origin.start(), aw, iw);
+        self.down.set(y, ah, ih);
+        for short in &mut self.short {
+            short.row = None;
+        }
         let affine = Affine::new(input);
         let [w, h] = place.size.map(|v| v as usize);
-        let [iw, ih] = place.inner.map(|v| v as usize);
         if (iw, ih) != (w, h) {
             pad(input, &affine, w * h, tensor);
         }
-        let color = ToRgb::new(spec);
         for row in &mut self.rows {
             row.resize(iw, 0.0);
         }
         for y in 0..ih {
-            for (line, grid) in self.lines.iter_mut().zip(&grids) {
-                line.fill(&planes, layout, grid, y)?;
-            }
-            for (row, source) in self.rows.iter_mut().zip(&sources.0) {
-                let of_plane = self.lines.iter().zip(&grids).find(|(_, g)| g.plane == source.plane);
-                let (line, grid) = of_plane.ok_or(FrameError::NoPlane(source.plane))?;
-                line.pick(layout, grid, source.channel, row);
-            }
-            let [first, second, third] = &mut self.rows;
-            match input.color {
-                ChannelOrder::Gray => color.luma(first, second, third),
-                _ => color.rgb(first, second, third),
+            self.between(&origin, y)?;
+            let [red, green, blue] = &mut self.rows;
+            if input.color == ChannelOrder::Gray {
+                rgb::luma(red, green, blue);
             }
             let order: [&[f32]; 3] = match input.color {
-                ChannelOrder::Bgr => [third, second, first],
-                ChannelOrder::Rgb | ChannelOrder::Gray => [first, second, third],
+                ChannelOrder::Bgr => [blue, green, red],
+                ChannelOrder::Rgb | ChannelOrder::Gray => [red, green, blue],
             };
             let start = (place.at[1] as usize + y) * w + place.at[0] as usize;
             let channels = input.color.channels();
@@ -138,19 +144,49 @@ impl Preparer {
         }
         Ok(())
     }
+
+    /// Makes row `y` of the small picture.
+    fn between(&mut self, origin: &Origin<'_>, y: usize) -> Result<(), FrameError> {
+        let (rows, weights) = (self.down.pixels[y], self.down.weights[y]);
+        if self.short[1].row == Some(rows[0]) {
+            self.short.swap(0, 1);
+        }
+        for (short, row) in self.short.iter_mut().zip(rows).take(1 + usize::from(weights[1] != 0)) {
+            if short.row != Some(row) {
+                self.row.fill(origin, row)?;
+                short.fill(&self.row.pixels, &self.across);
+                short.row = Some(row);
+            }
+        }
+        let [a, b] = &self.short;
+        for (c, to) in self.rows.iter_mut().enumerate() {
+            if weights[1] != 0 { weigh(weights, &a.of[c], &b.of[c], to) } else { weigh(weights, &a.of[c], &a.of[c], to) }
+        }
+        Ok(())
+    }
 }
 
-/// Where the samples of plane `i` come from.
-fn grid(i: usize, spec: &Spec, place: &Placement) -> Grid {
-    let (info, plane, area) = (&spec.info, &spec.layout.planes[i], place.area);
-    let [cols, rows] = place.inner.map(|v| v as usize);
-    let left = plane.w_sub > 0 && site(spec).contains(VideoChromaSite::H_COSITED);
-    let top = plane.h_sub > 0 && site(spec).contains(VideoChromaSite::V_COSITED);
-    Grid {
-        plane: i,
-        across: Axis::new(area.x, area.w, cols, (plane.w_sub, plane.cols(info.width()), left)),
-        down: Axis::new(area.y, area.h, rows, (plane.h_sub, plane.rows(info.height()), top)),
+impl Short {
+    fn fill(&mut self, pixels: &[u32], across: &Taps) {
+        self.pairs.clear();
+        self.pairs.extend(across.pixels.iter().map(|&[a, b]| [pixels[a], pixels[b]]));
+        for (c, to) in self.of.iter_mut().enumerate() {
+            to.resize(self.pairs.len(), 0);
+            shorten(8 * c as u32, &self.pairs, &across.weights, to);
+        }
     }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2+fma"))]
+fn shorten(shift: u32, pairs: &[[u32; 2]], weights: &[[i32; 2]], to: &mut [i32]) {
+    for ((to, [a, b]), w) in to.iter_mut().zip(pairs).zip(weights) {
+        *to = (a >> shift & 255) as i32 * w[0] + (b >> shift & 255) as i32 * w[1];
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2+fma"))]
+fn weigh(weights: [i32; 2], a: &[i32], b: &[i32], to: &mut [f32]) {
+    to.iter_mut().zip(a).zip(b).for_each(|((to, a), b)| *to = level(weights, *a, *b) as f32);
 }
 
 /// The area in whole pixels inside of the picture, not empty.
@@ -163,12 +199,6 @@ pub(super) fn snapped(area: Rect, frame: &Frame) -> Rect {
     let (x, w) = span(area.x, area.right(), frame.width());
     let (y, h) = span(area.y, area.bottom(), frame.height());
     Rect::new(x, y, w, h)
-}
-
-/// Where chroma samples lie. Unknown is as MPEG-2 and H.264 have it by default: on every second luma sample of a row.
-fn site(spec: &Spec) -> VideoChromaSite {
-    let site = spec.info.chroma_site();
-    if site.is_empty() { VideoChromaSite::MPEG2 } else { site }
 }
 
 /// Where a channel's samples are.
@@ -193,12 +223,6 @@ impl Sources {
             .or_else(|| all([Y, U, V]))
             .or_else(|| find(Y).map(|y| Sources([y, y, y])))
             .ok_or(FrameError::NoPlane(0))
-    }
-
-    /// The planes that they are in, each once.
-    fn planes(&self) -> impl Iterator<Item = usize> {
-        let [a, b, c] = self.0.map(|s| s.plane);
-        [Some(a), (b != a).then_some(b), (c != a && c != b).then_some(c)].into_iter().flatten()
     }
 }
 

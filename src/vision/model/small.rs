@@ -3,7 +3,7 @@
 use opencv::core::{self, Mat};
 use opencv::prelude::*;
 
-use super::prepare::{Source, Sources, ToRgb};
+use super::prepare::{Source, Sources, Taps, ToRgb, level};
 use crate::frame::{Frame, FrameError, Planes, Spec, shape_scratch};
 
 /// Makes small 8-bit BGR pictures; a full-size one never exists. They are as if the whole had been made BGR by libswscale, with
@@ -19,37 +19,9 @@ pub struct SmallBgr {
     color: ToRgb,
     /// A row of the picture, what is needed of it: red, green, blue.
     row: [Vec<f32>; 3],
-    /// The upper and the lower row that a row comes from, of that row's width, in units of 1 / `ONE`.
+    /// The upper and the lower row that a row comes from, as short as it is, in 2048ths of a level.
     sums: [[Vec<i32>; 3]; 2],
     picture: Mat,
-}
-
-/// Weights of `cv::resize` have so many parts.
-const ONE: f32 = 2048.0;
-
-/// Where the pixels of one axis come from: from two neighbours, with these weights.
-struct Taps {
-    pixels: Vec<[usize; 2]>,
-    weights: Vec<[i32; 2]>,
-    /// No pixel needs its second neighbour.
-    single: bool,
-}
-
-impl Taps {
-    fn new(side: usize, count: usize) -> Self {
-        let scale = side as f64 / count as f64;
-        let places: Vec<f32> = (0..count)
-            .map(|i| ((i as f64 + 0.5) * scale - 0.5) as f32)
-            .map(|place| place.clamp(0.0, (side - 1) as f32))
-            .collect();
-        let neighbours = |p: &f32| [*p as usize, (*p as usize + 1).min(side - 1)];
-        let weights = |p: &f32| [1.0 - p.fract(), p.fract()].map(|w| (w * ONE).round_ties_even() as i32);
-        Taps {
-            pixels: places.iter().map(neighbours).collect(),
-            weights: places.iter().map(weights).collect(),
-            single: places.iter().all(|p| p.fract() == 0.0),
-        }
-    }
 }
 
 impl SmallBgr {
@@ -59,8 +31,9 @@ impl SmallBgr {
     /// Where the format has no colours that are known.
     pub fn new(size: [u32; 2], spec: &Spec) -> Result<Self, FrameError> {
         let (info, layout) = (&spec.info, &spec.layout);
-        let across = Taps::new(info.width() as usize, size[0] as usize);
-        let down = Taps::new(info.height() as usize, size[1] as usize);
+        let (mut across, mut down) = (Taps::default(), Taps::default());
+        across.set(0, info.width() as usize, size[0] as usize);
+        down.set(0, info.height() as usize, size[1] as usize);
         let sources = Sources::of(layout)?.0;
         let places: [Vec<usize>; 3] = sources.map(|s| {
             let plane = &layout.planes[s.plane];
@@ -85,18 +58,16 @@ impl SmallBgr {
         shape_scratch(&mut self.picture, self.size, core::CV_8UC3)?;
         let planes = frame.planes()?;
         for y in 0..self.down.pixels.len() {
-            let (pixels, [upper, lower]) = (self.down.pixels[y], self.down.weights[y]);
+            let (pixels, weights) = (self.down.pixels[y], self.down.weights[y]);
             self.fill(0, &planes, frame.spec(), pixels[0])?;
-            if lower != 0 {
+            if weights[1] != 0 {
                 self.fill(1, &planes, frame.spec(), pixels[1])?;
             }
             let width = self.size.width as usize;
             let to = self.picture.data_bytes_mut()?[y * width * 3..][..width * 3].as_chunks_mut::<3>().0;
             let [a, b] = &self.sums;
             for (c, (a, b)) in a.iter().zip(b).rev().enumerate() {
-                // As cv::resize rounds.
-                let level = |a: &i32, b: &i32| ((upper * (a >> 4)) >> 16) + ((lower * (b >> 4)) >> 16);
-                to.iter_mut().zip(a.iter().zip(b)).for_each(|(to, (a, b))| to[c] = ((level(a, b) + 2) >> 2) as u8);
+                to.iter_mut().zip(a.iter().zip(b)).for_each(|(to, (a, b))| to[c] = level(weights, *a, *b) as u8);
             }
         }
         Ok(&self.picture)
@@ -121,7 +92,7 @@ impl SmallBgr {
         self.color.rgb(a, b, c);
         for (row, sums) in self.row.iter().zip(&mut self.sums[k]) {
             if self.across.single {
-                sums.iter_mut().zip(row).for_each(|(s, v)| *s = *v as i32 * ONE as i32);
+                sums.iter_mut().zip(row).for_each(|(s, v)| *s = *v as i32 * self.across.weights[0][0]);
             } else {
                 let pairs = row.as_chunks::<2>().0.iter().zip(&self.across.weights);
                 sums.iter_mut().zip(pairs).for_each(|(s, ([a, b], w))| *s = *a as i32 * w[0] + *b as i32 * w[1]);

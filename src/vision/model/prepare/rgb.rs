@@ -51,13 +51,12 @@ impl ToRgb {
             None => [a, b, c].into_iter().for_each(|row| stretch(self.luma, row)),
         }
     }
+}
 
-    /// Turns three rows of samples into luma, in the first.
-    pub(super) fn luma(&self, a: &mut [f32], b: &mut [f32], c: &mut [f32]) {
-        self.rgb(a, b, c);
-        for ((r, g), b) in a.iter_mut().zip(b).zip(c) {
-            *r = 0.299 * *r + 0.587 * *g + 0.114 * *b;
-        }
+/// Turns rows of red, green and blue into brightness, in the first.
+pub(super) fn luma(red: &mut [f32], green: &[f32], blue: &[f32]) {
+    for ((r, g), b) in red.iter_mut().zip(green).zip(blue) {
+        *r = 0.299 * *r + 0.587 * *g + 0.114 * *b;
     }
 }
 
@@ -80,4 +79,12 @@ fn yuv_to_rgb(luma: (f32, f32), middle: f32, f: [f32; 4], a: &mut [f32], b: &mut
 #[multiversion(targets("x86_64+avx2+fma"))]
 fn stretch(luma: (f32, f32), row: &mut [f32]) {
     row.iter_mut().for_each(|v| *v = level(*v * luma.0 + luma.1));
+}
+
+/// Three rows of levels as one: red in the lowest byte, then green and blue.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2+fma"))]
+pub(super) fn pack(red: &[f32], green: &[f32], blue: &[f32], to: &mut [u32]) {
+    for (((r, g), b), to) in red.iter().zip(green).zip(blue).zip(to) {
+        *to = (*r as i32 | (*g as i32) << 8 | (*b as i32) << 16) as u32;
+    }
 }
