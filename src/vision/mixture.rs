@@ -35,15 +35,14 @@ struct Mode {
 
 const NONE: Mode = Mode { weight: [0.0; LANES], mean: [0.0; LANES], variance: [0.0; LANES] };
 
-type Block = [Mode; MODES];
-
 /// Learns pictures of one size.
 #[derive(Debug)]
 pub struct Mixture {
     history: u32,
     far: f32,
     seen: u32,
-    blocks: Vec<Block>,
+    /// The first Gaussian of all blocks, the second of all, and so on: most pixels have only one or two.
+    modes: [Vec<Mode>; MODES],
     /// How many of a block's Gaussians exist in any of its pixels.
     used: Vec<u8>,
 }
@@ -63,13 +62,13 @@ impl Mixture {
     /// still is learned over `history` pictures.
     pub fn new(pixels: usize, history: u32, far: f32) -> Self {
         let n = pixels.div_ceil(LANES);
-        Mixture { history, far, seen: 0, blocks: vec![[NONE; MODES]; n], used: vec![0; n] }
+        Mixture { history, far, seen: 0, modes: [(); MODES].map(|_| vec![NONE; n]), used: vec![0; n] }
     }
 
     /// Begins anew.
     pub fn forget(&mut self) {
         self.seen = 0;
-        self.blocks.fill([NONE; MODES]);
+        self.modes.iter_mut().for_each(|m| m.fill(NONE));
         self.used.fill(0);
     }
 
@@ -78,7 +77,7 @@ impl Mixture {
     /// # Panics
     /// If one of the two has not as many pixels as were said.
     pub fn learn(&mut self, picture: &[u8], moving: &mut [u8]) {
-        assert!(picture.len() == moving.len() && picture.len().div_ceil(LANES) == self.blocks.len(), "one size");
+        assert!(picture.len() == moving.len() && picture.len().div_ceil(LANES) == self.used.len(), "one size");
         self.seen = self.seen.saturating_add(1);
         let rate = 1.0 / f64::from(self.seen.saturating_mul(2).min(self.history));
         let learn = rate as f32;
@@ -86,19 +85,20 @@ impl Mixture {
         let (pixels, rest) = picture.as_chunks();
         let (out, out_rest) = moving.as_chunks_mut();
         let whole = pixels.len();
-        learn_blocks(&mut self.blocks[..whole], &mut self.used[..whole], pixels, out, &rates);
+        let (used, last) = self.used.split_at_mut(whole);
+        learn_blocks(self.modes.each_mut().map(|m| &mut m[..whole]), used, pixels, out, &rates);
         let (mut pixels, mut out) = ([[0; LANES]], [[0; LANES]]);
         pixels[0][..rest.len()].copy_from_slice(rest);
-        learn_blocks(&mut self.blocks[whole..], &mut self.used[whole..], &pixels, &mut out, &rates);
+        learn_blocks(self.modes.each_mut().map(|m| &mut m[whole..]), last, &pixels, &mut out, &rates);
         out_rest.copy_from_slice(&out[0][..rest.len()]);
     }
 
     /// Takes out of `moving` what is `picture` in a shadow: between half as bright as something that stands still and as bright.
     pub fn without_shadows(&self, picture: &[u8], moving: &mut [u8]) {
         for (i, (pixel, moving)) in picture.iter().zip(moving).enumerate().filter(|(_, (_, m))| **m != 0) {
-            let (block, lane, x) = (&self.blocks[i / LANES], i % LANES, f32::from(*pixel));
+            let (block, lane, x) = (i / LANES, i % LANES, f32::from(*pixel));
             let mut total = 0.0;
-            for mode in block.iter().take_while(|m| m.weight[lane] > 0.0) {
+            for mode in self.modes.iter().map(|m| &m[block]).take_while(|m| m.weight[lane] > 0.0) {
                 let mean = mode.mean[lane];
                 if mean > 0.0 && x <= mean && x >= DARKEST * mean {
                     *moving = 0;
@@ -115,27 +115,29 @@ impl Mixture {
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
 fn learn_blocks(
-    blocks: &mut [Block],
+    [a, b, c, d, e]: [&mut [Mode]; MODES],
     used: &mut [u8],
     pixels: &[[u8; LANES]],
     moving: &mut [[u8; LANES]],
     rates: &Rates,
 ) {
-    for (((block, used), pixels), moving) in blocks.iter_mut().zip(used).zip(pixels).zip(moving) {
+    let modes = a.iter_mut().zip(b).zip(c).zip(d).zip(e);
+    for (((((((a, b), c), d), e), used), pixels), moving) in modes.zip(used).zip(pixels).zip(moving) {
         *used = match *used {
-            0 | 1 => learn::<1>(block, pixels, moving, rates),
-            2 => learn::<2>(block, pixels, moving, rates),
-            3 => learn::<3>(block, pixels, moving, rates),
-            4 => learn::<4>(block, pixels, moving, rates),
-            _ => learn::<MODES>(block, pixels, moving, rates),
+            0 | 1 => learn([a], Some(b), pixels, moving, rates),
+            2 => learn([a, b], Some(c), pixels, moving, rates),
+            3 => learn([a, b, c], Some(d), pixels, moving, rates),
+            4 => learn([a, b, c, d], Some(e), pixels, moving, rates),
+            _ => learn([a, b, c, d, e], None, pixels, moving, rates),
         };
     }
 }
 
-/// One block whose pixels have `M` Gaussians at most; answers with how many they have then.
+/// One block whose pixels have `M` Gaussians at most, and room for one more; answers with how many they have then.
 #[inline(always)]
 fn learn<const M: usize>(
-    block: &mut Block,
+    block: [&mut Mode; M],
+    next: Option<&mut Mode>,
     pixels: &[u8; LANES],
     moving: &mut [u8; LANES],
     &Rates { learn, keep, prune, far }: &Rates,
@@ -196,13 +198,16 @@ fn learn<const M: usize>(
         before_last |= weight[M - 1].to_bits();
         moving[i] = if still { 0 } else { 255 };
     }
-    if last != 0 && M < MODES {
-        block[M] = newest;
+    if last != 0
+        && let Some(next) = next
+    {
+        *next = newest;
         return M as u8 + 1;
     }
     // An empty last one goes; the next picture looks at the one before it.
     if before_last == 0 { M as u8 - 1 } else { M as u8 }
 }
+
 /// Plain enough for compilers to do it to many pixels at once.
 #[inline(always)]
 fn swap_if(yes: bool, of: &mut [f32; MODES + 1], i: usize, j: usize) {

@@ -16,19 +16,14 @@ pub(super) fn shrink(
 ) -> opencv::Result<()> {
     sums.resize(width * factor, 0);
     for (y, to) in to.data_bytes_mut()?.chunks_exact_mut(width).enumerate() {
-        for k in 0..factor {
-            let row = from.at_row::<u8>((y * factor + k) as i32)?;
-            if k == 0 { sums.iter_mut().zip(row).for_each(|(s, v)| *s = u32::from(*v)) } else { add(sums, row) }
-        }
+        let row = |k: usize| from.at_row::<u8>((y * factor + k) as i32);
         match factor {
-            1 => to.copy_from_slice(&from.at_row::<u8>(y as i32)?[..width]),
-            2 => means::<2>(sums, to),
-            3 => means::<3>(sums, to),
-            4 => means::<4>(sums, to),
+            1 => to.copy_from_slice(&row(0)?[..width]),
+            2 => quarters(row(0)?, row(1)?, to),
             _ => {
-                let part = 1.0 / (factor * factor) as f32;
-                let mean = |s: &[u32]| s.iter().sum::<u32>() as f32 * part + 0.5;
-                sums.chunks_exact(factor).zip(to).for_each(|(s, to)| *to = mean(s) as u8);
+                sums.iter_mut().zip(row(0)?).for_each(|(s, v)| *s = u32::from(*v));
+                (1..factor).try_for_each(|k| row(k).map(|r| add(sums, r)))?;
+                means(factor, sums, to);
             }
         }
     }
@@ -40,12 +35,24 @@ fn add(sums: &mut [u32], row: &[u8]) {
     sums.iter_mut().zip(row).for_each(|(s, v)| *s += u32::from(*v));
 }
 
-/// With the factor known, neighbours are added many at a time.
+/// Means of two by two pixels of two rows.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
-fn means<const FACTOR: usize>(sums: &[u32], to: &mut [u8]) {
-    let part = 1.0 / (FACTOR * FACTOR) as f32;
-    for (s, to) in sums.as_chunks::<FACTOR>().0.iter().zip(to) {
-        *to = (s.iter().sum::<u32>() as i32 as f32 * part + 0.5) as i32 as u8;
+fn quarters(upper: &[u8], lower: &[u8], to: &mut [u8]) {
+    for ((to, a), b) in to.iter_mut().zip(upper.as_chunks().0).zip(lower.as_chunks().0) {
+        let (a, b) = (u16::from_le_bytes(*a), u16::from_le_bytes(*b));
+        *to = (((a & 255) + (a >> 8) + (b & 255) + (b >> 8) + 2) >> 2) as u8;
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2"))]
+fn means(factor: usize, sums: &[u32], to: &mut [u8]) {
+    let part = 1.0 / (factor * factor) as f32;
+    let mean = |s: &[u32]| (s.iter().sum::<u32>() as i32 as f32 * part + 0.5) as i32 as u8;
+    match factor {
+        // Known in advance, so that neighbours are added many at a time.
+        3 => sums.as_chunks::<3>().0.iter().zip(to).for_each(|(s, to)| *to = mean(s)),
+        4 => sums.as_chunks::<4>().0.iter().zip(to).for_each(|(s, to)| *to = mean(s)),
+        _ => sums.chunks_exact(factor).zip(to).for_each(|(s, to)| *to = mean(s)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Networks: a manifest says how a picture becomes a tensor and what the numbers that come out mean; an engine computes.
 //!
 //! ```text
-//! Frame ─► prepare (per plane: cut, resize; one pass: colour, normalise) ─► engine ─► decode ─► NMS ─► Detection
+//! Frame ─► prepare (row by row: colour, resize, normalise) ─► engine ─► decode ─► NMS ─► Detection
 //! ```
 //!
 //! [`Model::load`] checks everything that can be checked before the first picture: manifest, sha256, the shapes that come

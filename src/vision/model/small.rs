@@ -14,8 +14,8 @@ pub struct SmallBgr {
     across: Taps,
     down: Taps,
     sources: [Source; 3],
-    /// Where in a row the samples of a channel are that are needed, in bytes.
-    places: [Vec<usize>; 3],
+    /// Where in a row the samples of a channel are that are needed, in bytes, and where the last of them ends.
+    places: [(Vec<usize>, usize); 3],
     color: ToRgb,
     /// A row of the picture, what is needed of it: red, green, blue.
     row: [Vec<f32>; 3],
@@ -35,19 +35,21 @@ impl SmallBgr {
         across.set(0, info.width() as usize, size[0] as usize);
         down.set(0, info.height() as usize, size[1] as usize);
         let sources = Sources::of(layout)?.0;
-        let places: [Vec<usize>; 3] = sources.map(|s| {
+        let places = sources.map(|s| {
             let plane = &layout.planes[s.plane];
             let place = |x: usize| ((x >> plane.w_sub) * plane.channels.len() + s.channel) * layout.bytes as usize;
             let each = |pixels: &[usize; 2]| pixels.map(place);
-            match across.single {
+            let places: Vec<usize> = match across.single {
                 true => across.pixels.iter().map(|p| place(p[0])).collect(),
                 false => across.pixels.iter().flat_map(each).collect(),
-            }
+            };
+            let end = places.iter().max().map_or(0, |last| last + layout.bytes as usize);
+            (places, end)
         });
         // libswscale's way for subsampled chroma cuts off what the others round.
         let subsampled = sources.iter().any(|s| layout.planes[s.plane].w_sub > 0);
         let color = if subsampled { ToRgb::new(spec).cut_off() } else { ToRgb::new(spec) };
-        let row = places.each_ref().map(|p| vec![0.0; p.len()]);
+        let row = places.each_ref().map(|(p, _)| vec![0.0; p.len()]);
         let sums = [(); 2].map(|_| [(); 3].map(|_| vec![0; size[0] as usize]));
         let size = core::Size::new(size[0] as i32, size[1] as i32);
         Ok(SmallBgr { size, across, down, sources, places, color, row, sums, picture: Mat::default() })
@@ -57,14 +59,25 @@ impl SmallBgr {
     pub fn of(&mut self, frame: &Frame) -> Result<&Mat, FrameError> {
         shape_scratch(&mut self.picture, self.size, core::CV_8UC3)?;
         let planes = frame.planes()?;
+        let width = self.size.width as usize;
         for y in 0..self.down.pixels.len() {
             let (pixels, weights) = (self.down.pixels[y], self.down.weights[y]);
-            self.fill(0, &planes, frame.spec(), pixels[0])?;
-            if weights[1] != 0 {
-                self.fill(1, &planes, frame.spec(), pixels[1])?;
+            self.row(&planes, frame.spec(), pixels[0])?;
+            let alone = self.across.single && weights[1] == 0;
+            if !alone {
+                self.shorten(0);
             }
-            let width = self.size.width as usize;
+            if weights[1] != 0 {
+                self.row(&planes, frame.spec(), pixels[1])?;
+                self.shorten(1);
+            }
             let to = self.picture.data_bytes_mut()?[y * width * 3..][..width * 3].as_chunks_mut::<3>().0;
+            if alone {
+                let [red, green, blue] = &self.row;
+                let levels = red.iter().zip(green).zip(blue);
+                to.iter_mut().zip(levels).for_each(|(to, ((r, g), b))| *to = [*b, *g, *r].map(|v| v as u8));
+                continue;
+            }
             let [a, b] = &self.sums;
             for (c, (a, b)) in a.iter().zip(b).rev().enumerate() {
                 to.iter_mut().zip(a.iter().zip(b)).for_each(|(to, (a, b))| to[c] = level(weights, *a, *b) as u8);
@@ -73,13 +86,12 @@ impl SmallBgr {
         Ok(&self.picture)
     }
 
-    /// Makes `sums[k]` of row `y` of the picture.
-    fn fill(&mut self, k: usize, planes: &Planes<'_>, spec: &Spec, y: usize) -> Result<(), FrameError> {
+    /// Makes `row` what is needed of row `y` of the picture.
+    fn row(&mut self, planes: &Planes<'_>, spec: &Spec, y: usize) -> Result<(), FrameError> {
         let layout = &spec.layout;
-        for ((source, places), to) in self.sources.iter().zip(&self.places).zip(&mut self.row) {
+        for ((source, (places, end)), to) in self.sources.iter().zip(&self.places).zip(&mut self.row) {
             let row = planes.row(source.plane, (y >> layout.planes[source.plane].h_sub) as u32)?;
-            let most = places.iter().copied().max().unwrap_or(0) + layout.bytes as usize;
-            let row = row.get(..most).ok_or(FrameError::NoPlane(source.plane))?;
+            let row = row.get(..*end).ok_or(FrameError::NoPlane(source.plane))?;
             match layout.bytes {
                 1 => to.iter_mut().zip(places).for_each(|(to, at)| *to = f32::from(row[*at])),
                 _ => {
@@ -90,6 +102,11 @@ impl SmallBgr {
         }
         let [a, b, c] = &mut self.row;
         self.color.rgb(a, b, c);
+        Ok(())
+    }
+
+    /// Makes `sums[k]` of `row`.
+    fn shorten(&mut self, k: usize) {
         for (row, sums) in self.row.iter().zip(&mut self.sums[k]) {
             if self.across.single {
                 sums.iter_mut().zip(row).for_each(|(s, v)| *s = *v as i32 * self.across.weights[0][0]);
@@ -98,6 +115,5 @@ impl SmallBgr {
                 sums.iter_mut().zip(pairs).for_each(|(s, ([a, b], w))| *s = *a as i32 * w[0] + *b as i32 * w[1]);
             }
         }
-        Ok(())
     }
 }
