@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from measured import cost, write
+
 FILES = 40
 # What ffmpeg or framewright cannot read, and what takes longer than all others together.
 EXCEPT = {"audio_only.m4a", "qcif_YV16.avi", "test_audio.wav", "test_mono_audio.mp3", "test_stereo_audio.mp3", "tree.avi",
@@ -24,19 +26,6 @@ ENCODER = "--encoder x264 --preset veryfast --quality 23".split()
 FFMPEG = ("ffmpeg -nostdin -v error -y -i \"$1\" -map 0:v:0 -map 0:a? -vf \"gblur=sigma=1.7,drawtext=text='file %{pts\\:hms} #%{n}'"
           ":x=10:y=10:fontsize=h/25:fontcolor=white:borderw=2:bordercolor=black\" -c:v libx264 -preset veryfast -crf 23 "
           "-pix_fmt yuv420p -c:a copy \"$2/$(basename \"$1\").mkv\"")
-
-
-def seconds(command, ok=(0,), **more):
-    """Wall seconds and peak memory in MB of the largest process."""
-    began = time.perf_counter()
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **more)
-    said = child.stderr.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    wall = time.perf_counter() - began
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode not in ok:
-        raise RuntimeError(f"{child.returncode} of {' '.join(map(str, command))}\n{said.decode(errors='replace')}")
-    return wall, usage.ru_maxrss / 1024
 
 
 def probe(path):
@@ -73,8 +62,8 @@ def beside_ffmpeg(framewright, work, runs):
 
     def ours(jobs):
         clear(out)
-        return seconds([framewright, "batch", "-q", work / "in", "--types", "all", "-o", out / "{name}.mkv", "--jobs", jobs,
-                        *OPS, *ENCODER])[0]
+        return cost([framewright, "batch", "-q", work / "in", "--types", "all", "-o", out / "{name}.mkv", "--jobs", jobs,
+                     *OPS, *ENCODER]).wall
 
     def ffmpeg():
         clear(theirs)
@@ -116,7 +105,7 @@ def cost_of_a_job(framewright, work, runs):
             subprocess.run([framewright, "run", "-q", f, "-o", work / "t1" / f.name, "--op", "blur:size=9"], check=True)
         plain = time.perf_counter() - began
         clear(work / "t2")
-        wall, _ = seconds([framewright, "batch", "-q", tiny, "-o", work / "t2/{name}", "--jobs", "1", "--op", "blur:size=9"])
+        wall = cost([framewright, "batch", "-q", tiny, "-o", work / "t2/{name}", "--jobs", "1", "--op", "blur:size=9"]).wall
         if round > 0:
             found["run"].append(plain / n)
             found["batch"].append(wall / n)
@@ -134,9 +123,9 @@ def ten_thousand(framewright, work, count):
         # Own files: each has its size and time.
         shutil.copyfile(first, folder / f"{i:05}.mp4")
     batch = [framewright, "batch", "-q", folder, "-o", "null", "--journal", work / "many.db", "--no-thumbnails"]
-    plan = [seconds([*batch, "--dry-run"]) for _ in range(5)]
-    whole = seconds(batch)
-    skip = [seconds(batch) for _ in range(5)]
+    plan = [cost([*batch, "--dry-run"]) for _ in range(5)]
+    whole = cost(batch)
+    skip = [cost(batch) for _ in range(5)]
     clear(folder)
     return {"plan": plan, "whole": [whole], "skip": skip}
 
@@ -164,7 +153,7 @@ def killed(framewright, work, times):
         assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         cut += db.execute("SELECT count(*) FROM jobs WHERE state = 'running'").fetchone()[0]
         db.close()
-    seconds(batch)
+    cost(batch)
     db = sqlite3.connect(journal)
     jobs, attempts, bad = db.execute("SELECT count(*), sum(attempts), sum(state <> 'done') FROM jobs").fetchone()
     frames = {Path(json.loads(o)[0]["path"]): n for o, n in db.execute("SELECT written, frames_out FROM jobs")}
@@ -201,7 +190,7 @@ def run(args, framewright, out, about):
     ffmpeg, auto = median["xargs -P 2 ffmpeg"], median["auto"]
     best = min("1234", key=lambda n: median[n])
     cost = {name: 1000 * statistics.median(v) for name, v in results["cost"].items()}
-    many = {name: (statistics.median(w for w, _ in v), max(m for _, m in v)) for name, v in results["many"].items()}
+    many = {name: (statistics.median(c.wall for c in v), max(c.memory for c in v)) for name, v in results["many"].items()}
     k = results["killed"]
     rows = [
         [f"{files} mixed files, blur + text, x264", f"{auto:.2f} s beside {ffmpeg:.2f} s", "≤ 0.95 × `xargs -P 2 ffmpeg`", f"{auto / ffmpeg:.3f}"],
@@ -215,13 +204,6 @@ def run(args, framewright, out, about):
          "all whole, none twice but those",
          f"{k['not done']} not done, {k['broken']} broken, {k['left']} remains, {k['attempts'] - k['planned'] - k['in flight']} done twice"],
     ]
-    lines = [f"# Batch, {time.strftime('%Y-%m-%d %H:%M')}", ""]
-    lines += [f"- {key}: {v}" for key, v in about.items() if v and key in ("cpu", "cores", "system", "framewright", "load at start")]
-    lines += ["", f"Medians of {runs} rounds, commands in turn; planning and skipping of 5.", ""]
-    lines += ["| what | of what | target | reached |", "| --- | --- | --- | ---: |"]
-    lines += ["| " + " | ".join(r) + " |" for r in rows]
-    text = "\n".join(lines) + "\n"
-    (out / "batch.md").write_text(text)
-    (out / "batch.json").write_text(json.dumps({"machine": about, "results": results}, indent=1) + "\n")
-    print(f"\n{text}\nwritten: {out / 'batch.md'}, {out / 'batch.json'}")
+    note = f"Medians of {runs} rounds, commands in turn; planning and skipping of 5."
+    write(out, "batch", note, ["what", "of what", "target", "reached"], rows, about, results)
     return 0

@@ -1,32 +1,16 @@
 """scripts/bench events: rows a second into SQLite beside the same run without, and what a dead webhook costs the video."""
 
-import json
-import os
 import socket
 import sqlite3
 import statistics
-import subprocess
 import tempfile
-import time
 from pathlib import Path
+
+from measured import cost, write
 
 # So many measures with a limit on a picture that blinks: each says something with each picture.
 MEASURES = 32
 BLINK = "pipeline:videotestsrc pattern=blink num-buffers={n} ! video/x-raw,format=I420,width={w},height={h},framerate=25/1"
-
-
-def seconds(command):
-    """Wall and processor seconds of a run, which must succeed."""
-    began = time.perf_counter()
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    # Little is said with -q: it fits into the pipe.
-    _, status, usage = os.wait4(child.pid, 0)
-    wall = time.perf_counter() - began
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise RuntimeError(f"{' '.join(command)}\n{child.stderr.read().decode(errors='replace')}")
-    child.stderr.close()
-    return {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime}
 
 
 def in_turn(commands, runs):
@@ -34,7 +18,7 @@ def in_turn(commands, runs):
     results = {name: [] for name in commands}
     for n in range(runs + 1):
         for name, command in commands.items():
-            found = seconds(command)
+            found = cost(command)._asdict()
             if n > 0:
                 results[name].append(found)
     return results
@@ -103,13 +87,6 @@ def run(args, framewright, out, about):
         left.unlink()
     work.rmdir()
 
-    lines = [f"# Events, {time.strftime('%Y-%m-%d %H:%M')}", ""]
-    lines += [f"- {k}: {v}" for k, v in about.items() if v and k in ("cpu", "cores", "system", "framewright", "load at start")]
-    lines += ["", f"Medians of {runs} rounds, commands in turn. Ratio = wall time with the output / without it (`-o null`).", ""]
-    lines += ["| what | of what | reached | target | ratio |", "| --- | --- | ---: | ---: | ---: |"]
-    lines += ["| " + " | ".join(r) + " |" for r in rows]
-    text = "\n".join(lines) + "\n"
-    (out / "events.md").write_text(text)
-    (out / "events.json").write_text(json.dumps({"machine": about, "results": results}, indent=1) + "\n")
-    print(f"\n{text}\nwritten: {out / 'events.md'}, {out / 'events.json'}")
+    note = f"Medians of {runs} rounds, commands in turn. Ratio = wall time with the output / without it (`-o null`)."
+    write(out, "events", note, ["what", "of what", "reached", "target", "ratio"], rows, about, results)
     return 0

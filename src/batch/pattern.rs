@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::inputs::Found;
 use crate::config::{Settings, SinkKind, SinkSettings};
 use crate::failure::Failure;
+use crate::vision::model::locate;
 
 /// What stands for the input in names of outputs.
 pub const FIELDS: [&str; 4] = ["{dir}", "{stem}", "{name}", "{ext}"];
@@ -83,6 +84,22 @@ pub fn of_ops(settings: &Settings) -> impl Iterator<Item = (usize, &'static str,
         let path = move |key: &&'static str| Some((i, *key, Path::new(op.effective.get(*key)?.as_str()?)));
         op.config.writes().iter().filter_map(path)
     })
+}
+
+/// Files that ops read, as far as their settings name them: logos, tables, references, models.
+pub fn read_by_ops(settings: &Settings) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for op in &settings.ops {
+        let texts = op.effective.iter().filter(|(key, _)| !op.config.writes().contains(&key.as_str()));
+        for (key, text) in texts.filter_map(|(key, v)| Some((key.as_str(), v.as_str()?))) {
+            all.extend(Some(PathBuf::from(text)).filter(|p| p.is_file()));
+            if let ("model", Ok(found)) = (key, locate::find(text)) {
+                all.extend(locate::weights(&found));
+                all.push(found.path);
+            }
+        }
+    }
+    all
 }
 
 /// Whether each output can be written by many jobs.

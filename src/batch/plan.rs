@@ -102,10 +102,16 @@ pub struct Common<'a> {
     pub skip_failed: bool,
 }
 
-/// What identifies a configuration: all of it but the input.
+/// What identifies a configuration: all of it but the input, and of the files that its ops read their size and time.
 pub fn hash(settings: &Settings) -> Result<String, Failure> {
-    let printed = crate::config::print(settings)?;
-    Ok(data_encoding::HEXLOWER.encode(&Sha256::digest(printed))[..16].to_owned())
+    let mut sha = Sha256::new();
+    sha.update(crate::config::print(settings)?);
+    for path in pattern::read_by_ops(settings) {
+        if let Ok(m) = fs::metadata(&path) {
+            sha.update(format!("{} {}", m.len(), mtime(&m)));
+        }
+    }
+    Ok(data_encoding::HEXLOWER.encode(&sha.finalize())[..16].to_owned())
 }
 
 impl Common<'_> {
@@ -323,6 +329,25 @@ mod tests {
             let ended = Ended { written: vec![Written::now(&job.outputs[0]).unwrap()], ..Ended::default() };
             self.journal.end(job.id, State::Done, &ended).unwrap();
         }
+    }
+
+    #[test]
+    fn a_file_that_an_op_reads_is_part_of_the_configuration() {
+        let dir = tempfile::tempdir().unwrap();
+        let logo = dir.path().join("logo.png");
+        fs::write(&logo, b"one").unwrap();
+        let op = |text: &str| Settings { ops: vec![crate::config::read_op(text).unwrap()], ..Settings::default() };
+        let image = op(&format!("image:path={}", logo.display()));
+        let before = hash(&image).unwrap();
+        assert_eq!(hash(&image).unwrap(), before);
+        fs::write(&logo, b"another").unwrap();
+        assert_ne!(hash(&image).unwrap(), before);
+        // What an op writes is not.
+        let heat = op(&format!("heatmap:path={}", logo.display()));
+        let before = hash(&heat).unwrap();
+        fs::write(&logo, b"a third one").unwrap();
+        assert_eq!(hash(&heat).unwrap(), before);
+        assert!(pattern::read_by_ops(&op("detect:model=yunet")).iter().any(|p| p.ends_with("yunet.toml")));
     }
 
     #[test]

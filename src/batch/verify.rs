@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use gstreamer::prelude::*;
 use gstreamer::{ClockTime, MessageType, MessageView, PadProbeReturn, PadProbeType, State};
 
+use crate::config::number_pattern;
 use crate::gst::{make, shut_down};
 
 /// Nothing for so long: it hangs.
@@ -31,6 +32,24 @@ pub fn check(path: &Path, frames: u64, seconds: f64) -> Result<(), String> {
         Some(d) if d + SLACK < seconds && !steady => Err(format!("it is {d:.2} s long instead of {seconds:.2} s")),
         _ => Ok(()),
     }
+}
+
+/// Looks whether `frames` numbered pictures are at `pattern`, and opens the first and the last.
+///
+/// # Errors
+/// Why they cannot be trusted.
+pub fn pictures(pattern: &Path, frames: u64) -> Result<(), String> {
+    let (before, width, after) = number_pattern(&pattern.to_string_lossy()).ok_or("it has no number")?;
+    let name = |n: u64| format!("{before}{n:0width$}{after}");
+    let there = |n: &u64| std::fs::metadata(name(*n)).is_ok_and(|m| m.len() > 0);
+    let found = (0..frames).filter(there).count() as u64;
+    if found < frames {
+        return Err(format!("there are {found} of {frames} pictures"));
+    }
+    for n in [0, frames.saturating_sub(1)].into_iter().filter(|n| *n < frames) {
+        image::open(name(n)).map_err(|e| format!("{} cannot be read: {e}", name(n)))?;
+    }
+    Ok(())
 }
 
 /// Packets of video, and the duration where the container has one.
@@ -91,5 +110,23 @@ fn wait(pipeline: &gstreamer::Pipeline, packets: &AtomicU64) -> Result<(), Strin
         } else if seen.1.elapsed() > PATIENCE {
             return Err(format!("it cannot be read: neither a packet nor the end for {} s", PATIENCE.as_secs()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_must_be_there_and_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let pattern = dir.path().join("%03d.png");
+        for n in 0..3 {
+            image::RgbImage::new(4, 4).save(dir.path().join(format!("{n:03}.png"))).unwrap();
+        }
+        assert_eq!((pictures(&pattern, 3), pictures(&pattern, 0)), (Ok(()), Ok(())));
+        assert!(pictures(&pattern, 4).unwrap_err().contains("3 of 4"));
+        std::fs::write(dir.path().join("002.png"), b"half").unwrap();
+        assert!(pictures(&pattern, 3).unwrap_err().contains("002.png"));
     }
 }

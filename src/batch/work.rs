@@ -186,9 +186,14 @@ fn files(settings: &Settings) -> Vec<Written> {
 }
 
 fn verified(settings: &Settings, summary: &Summary) -> Result<(), Failure> {
-    for (sink, stats) in settings.sinks.iter().zip(&summary.sinks).filter(|(s, _)| s.kind == SinkKind::File) {
+    for (sink, stats) in settings.sinks.iter().zip(&summary.sinks) {
         let path = sink.path.as_deref().unwrap_or(Path::new(""));
-        verify::check(path, stats.frames, summary.realtime * summary.seconds).map_err(|why| {
+        let checked = match sink.kind {
+            SinkKind::File => verify::check(path, stats.frames, summary.realtime * summary.seconds),
+            SinkKind::Images => verify::pictures(path, stats.frames),
+            _ => Ok(()),
+        };
+        checked.map_err(|why| {
             Failure::new(Class::Output, format!("{} was written, but cannot be trusted: {why}", path.display()))
         })?;
     }

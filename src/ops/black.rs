@@ -49,10 +49,6 @@ impl OpConfig for Black {
         Invalid::unless_in("share", self.share, 0.0..=1.0)
     }
 
-    fn stateful(&self) -> bool {
-        true
-    }
-
     fn makes_events(&self) -> bool {
         true
     }

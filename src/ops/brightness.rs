@@ -1,15 +1,12 @@
 //! Measures how bright the picture is.
 
-use std::sync::Arc;
-
 use opencv::core::{self as cv, Mat};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::spans::Limits;
-use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Stream};
+use super::spans::{Limited, Limits, Metric};
+use super::{Group, Invalid, Op, OpConfig, OpError};
 use crate::frame::{Component, Frame, Spec};
-use crate::vision::event::Event;
 
 /// Measures brightness: the mean luma, 0 for black and 1 for white.
 ///
@@ -43,16 +40,9 @@ impl OpConfig for Brightness {
         self.min.or(self.max).is_some()
     }
 
-    fn stateful(&self) -> bool {
-        self.min.or(self.max).is_some()
-    }
-
     fn build(&self) -> Box<dyn Op> {
-        Box::new(Measuring {
-            limits: Limits::new(Self::NAME, self.min, self.max),
-            gray: Mat::default(),
-            range: (0.0, 255.0),
-        })
+        let metric = Measuring { gray: Mat::default(), range: (0.0, 255.0) };
+        Limited::op(Limits::new(Self::NAME, self.min, self.max), metric)
     }
 }
 
@@ -66,22 +56,16 @@ pub(super) fn luma_range(spec: &Spec) -> (f64, f64) {
 }
 
 struct Measuring {
-    limits: Limits,
     gray: Mat,
     range: (f64, f64),
 }
 
-impl Op for Measuring {
-    fn mode(&self) -> Mode {
-        Mode::Read
-    }
-
-    fn prepare(&mut self, input: &Arc<Spec>, _: &Stream) -> Result<Arc<Spec>, OpError> {
+impl Metric for Measuring {
+    fn prepare(&mut self, input: &Spec) {
         self.range = luma_range(input);
-        Ok(input.clone())
     }
 
-    fn read(&mut self, frame: &mut Frame) -> Result<(), OpError> {
+    fn of(&mut self, frame: &mut Frame) -> Result<f64, OpError> {
         let (mut min, mut max) = (0.0, 0.0);
         let mean = frame.gray(&mut self.gray, |gray| {
             cv::min_max_loc(gray, Some(&mut min), Some(&mut max), None, None, &cv::no_array())?;
@@ -93,15 +77,6 @@ impl Op for Measuring {
         for (name, v) in [("brightness", value), ("brightness-min", share(min)), ("brightness-max", share(max))] {
             frame.meta.measured(name, v);
         }
-        self.limits.saw(frame, value);
-        Ok(())
-    }
-
-    fn last_events(&mut self) -> Vec<Event> {
-        self.limits.last_events()
-    }
-
-    fn report(&self) -> Option<serde_json::Value> {
-        self.limits.report()
+        Ok(value)
     }
 }

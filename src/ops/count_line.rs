@@ -85,10 +85,6 @@ impl OpConfig for CountLine {
         Sight::Uses(self.detector.clone())
     }
 
-    fn stateful(&self) -> bool {
-        true
-    }
-
     fn makes_events(&self) -> bool {
         true
     }

@@ -44,10 +44,6 @@ impl OpConfig for Frozen {
         Invalid::unless_in("threshold", self.threshold, 0.0..=1.0)
     }
 
-    fn stateful(&self) -> bool {
-        true
-    }
-
     fn makes_events(&self) -> bool {
         true
     }

@@ -293,9 +293,10 @@ pub trait OpConfig: DeserializeOwned + Serialize + JsonSchema + fmt::Debug + Sen
         Reach::Near(0)
     }
 
-    /// True when what it does to a frame depends on frames before it. Others may run on several workers at once.
+    /// True when what it does to a frame depends on frames before it. Others may run on several workers at once. What makes
+    /// events does, since they have a beginning and an end.
     fn stateful(&self) -> bool {
-        false
+        self.makes_events()
     }
 
     /// True when it needs [`Frame::original`].

@@ -120,10 +120,6 @@ impl OpConfig for Motion {
         Reach::Looks
     }
 
-    fn stateful(&self) -> bool {
-        true
-    }
-
     fn sight(&self) -> Sight {
         Sight::Finds { name: self.name.clone(), on: None }
     }

@@ -1,17 +1,14 @@
 //! Measures how noisy the picture is.
 
-use std::sync::Arc;
-
 use opencv::core::{self as cv, Mat};
 use opencv::imgproc;
 use opencv::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::spans::Limits;
-use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Stream};
-use crate::frame::{Frame, Spec};
-use crate::vision::event::Event;
+use super::spans::{Limited, Limits, Metric};
+use super::{Group, Invalid, Op, OpConfig, OpError};
+use crate::frame::Frame;
 
 /// Estimates the noise of the luma as a standard deviation in 8-bit steps.
 ///
@@ -42,35 +39,19 @@ impl OpConfig for Noise {
         self.min.or(self.max).is_some()
     }
 
-    fn stateful(&self) -> bool {
-        self.min.or(self.max).is_some()
-    }
-
     fn build(&self) -> Box<dyn Op> {
-        Box::new(Estimating {
-            limits: Limits::new(Self::NAME, self.min, self.max),
-            gray: Mat::default(),
-            rough: Mat::default(),
-        })
+        let metric = Estimating { gray: Mat::default(), rough: Mat::default() };
+        Limited::op(Limits::new(Self::NAME, self.min, self.max), metric)
     }
 }
 
 struct Estimating {
-    limits: Limits,
     gray: Mat,
     rough: Mat,
 }
 
-impl Op for Estimating {
-    fn mode(&self) -> Mode {
-        Mode::Read
-    }
-
-    fn prepare(&mut self, input: &Arc<Spec>, _: &Stream) -> Result<Arc<Spec>, OpError> {
-        Ok(input.clone())
-    }
-
-    fn read(&mut self, frame: &mut Frame) -> Result<(), OpError> {
+impl Metric for Estimating {
+    fn of(&mut self, frame: &mut Frame) -> Result<f64, OpError> {
         let rough = &mut self.rough;
         // The kernel of d²/dx² d²/dy² is Immerkær's mask: 1 -2 1, -2 4 -2, 1 -2 1.
         frame.gray(&mut self.gray, |gray| {
@@ -87,15 +68,6 @@ impl Op for Estimating {
         let n = (f64::from(w) - 2.0) * (f64::from(h) - 2.0);
         let value = if w > 2 && h > 2 { (std::f64::consts::PI / 2.0).sqrt() * sum as f64 / (6.0 * n) } else { 0.0 };
         frame.meta.measured("noise", value);
-        self.limits.saw(frame, value);
-        Ok(())
-    }
-
-    fn last_events(&mut self) -> Vec<Event> {
-        self.limits.last_events()
-    }
-
-    fn report(&self) -> Option<serde_json::Value> {
-        self.limits.report()
+        Ok(value)
     }
 }

@@ -119,10 +119,6 @@ impl OpConfig for Scenes {
         Reach::Near(0)
     }
 
-    fn stateful(&self) -> bool {
-        true
-    }
-
     fn makes_events(&self) -> bool {
         true
     }

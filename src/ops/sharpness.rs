@@ -1,17 +1,14 @@
 //! Measures how sharp the picture is.
 
-use std::sync::Arc;
-
 use opencv::core::{self as cv, Mat};
 use opencv::imgproc;
 use opencv::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::spans::Limits;
-use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Stream};
-use crate::frame::{Frame, Spec};
-use crate::vision::event::Event;
+use super::spans::{Limited, Limits, Metric};
+use super::{Group, Invalid, Op, OpConfig, OpError};
+use crate::frame::Frame;
 
 /// Measures sharpness: the variance of the Laplacian of the luma.
 ///
@@ -42,35 +39,19 @@ impl OpConfig for Sharpness {
         self.min.or(self.max).is_some()
     }
 
-    fn stateful(&self) -> bool {
-        self.min.or(self.max).is_some()
-    }
-
     fn build(&self) -> Box<dyn Op> {
-        Box::new(Measuring {
-            limits: Limits::new(Self::NAME, self.min, self.max),
-            gray: Mat::default(),
-            edges: Mat::default(),
-        })
+        let metric = Measuring { gray: Mat::default(), edges: Mat::default() };
+        Limited::op(Limits::new(Self::NAME, self.min, self.max), metric)
     }
 }
 
 struct Measuring {
-    limits: Limits,
     gray: Mat,
     edges: Mat,
 }
 
-impl Op for Measuring {
-    fn mode(&self) -> Mode {
-        Mode::Read
-    }
-
-    fn prepare(&mut self, input: &Arc<Spec>, _: &Stream) -> Result<Arc<Spec>, OpError> {
-        Ok(input.clone())
-    }
-
-    fn read(&mut self, frame: &mut Frame) -> Result<(), OpError> {
+impl Metric for Measuring {
+    fn of(&mut self, frame: &mut Frame) -> Result<f64, OpError> {
         let edges = &mut self.edges;
         frame.gray(&mut self.gray, |gray| {
             imgproc::laplacian(gray, edges, cv::CV_16S, 1, 1.0, 0.0, cv::BORDER_DEFAULT).map_err(OpError::from)
@@ -86,15 +67,6 @@ impl Op for Measuring {
         let n = edges.total().max(1) as f64;
         let value = squares as f64 / n - (sum as f64 / n).powi(2);
         frame.meta.measured("sharpness", value);
-        self.limits.saw(frame, value);
-        Ok(())
-    }
-
-    fn last_events(&mut self) -> Vec<Event> {
-        self.limits.last_events()
-    }
-
-    fn report(&self) -> Option<serde_json::Value> {
-        self.limits.report()
+        Ok(value)
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use gstreamer::ClockTime;
 use serde_json::{Value, json};
 
-use super::Invalid;
-use crate::frame::Frame;
+use super::{Invalid, Mode, Op, OpError, Stream};
+use crate::frame::{Frame, Spec};
 use crate::vision::event::{Event, Kind};
 
 /// Spans of the source's time, found frame by frame.
@@ -189,5 +189,52 @@ impl Limits {
     pub fn report(&self) -> Option<Value> {
         let some = self.min.or(self.max).is_some();
         some.then(|| json!({ "min": self.min, "max": self.max, "spans": self.spans.json() }))
+    }
+}
+
+/// What gives a picture one value.
+pub(super) trait Metric: Send {
+    /// Settles what depends on the format.
+    fn prepare(&mut self, _: &Spec) {}
+
+    /// The value of a frame, which is in its `meta` then.
+    fn of(&mut self, frame: &mut Frame) -> Result<f64, OpError>;
+}
+
+/// The op that measures `metric` and holds it against limits.
+pub(super) struct Limited<M> {
+    limits: Limits,
+    metric: M,
+}
+
+impl<M: Metric + 'static> Limited<M> {
+    /// Puts the two together.
+    pub fn op(limits: Limits, metric: M) -> Box<dyn Op> {
+        Box::new(Limited { limits, metric })
+    }
+}
+
+impl<M: Metric> Op for Limited<M> {
+    fn mode(&self) -> Mode {
+        Mode::Read
+    }
+
+    fn prepare(&mut self, input: &Arc<Spec>, _: &Stream) -> Result<Arc<Spec>, OpError> {
+        self.metric.prepare(input);
+        Ok(input.clone())
+    }
+
+    fn read(&mut self, frame: &mut Frame) -> Result<(), OpError> {
+        let value = self.metric.of(frame)?;
+        self.limits.saw(frame, value);
+        Ok(())
+    }
+
+    fn last_events(&mut self) -> Vec<Event> {
+        self.limits.last_events()
+    }
+
+    fn report(&self) -> Option<Value> {
+        self.limits.report()
     }
 }

@@ -122,10 +122,6 @@ impl OpConfig for Track {
         Sight::Uses(self.detector.clone())
     }
 
-    fn stateful(&self) -> bool {
-        true
-    }
-
     fn makes_events(&self) -> bool {
         true
     }

@@ -90,10 +90,6 @@ impl OpConfig for Zone {
         Sight::Uses(self.detector.clone())
     }
 
-    fn stateful(&self) -> bool {
-        true
-    }
-
     fn makes_events(&self) -> bool {
         true
     }
