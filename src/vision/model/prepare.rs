@@ -9,7 +9,7 @@ mod row;
 mod taps;
 
 use multiversion::multiversion;
-pub(super) use rgb::ToRgb;
+pub(super) use rgb::{ToRgb, byte};
 use row::{Origin, Row};
 pub(super) use taps::{Taps, level};
 
@@ -160,7 +160,11 @@ impl Preparer {
         }
         let [a, b] = &self.short;
         for (c, to) in self.rows.iter_mut().enumerate() {
-            if weights[1] != 0 { weigh(weights, &a.of[c], &b.of[c], to) } else { weigh(weights, &a.of[c], &a.of[c], to) }
+            if weights[1] != 0 {
+                weigh(weights, &a.of[c], &b.of[c], to)
+            } else {
+                weigh(weights, &a.of[c], &a.of[c], to)
+            }
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use opencv::core::{self, Mat};
 use opencv::prelude::*;
 
-use super::prepare::{Source, Sources, Taps, ToRgb, level};
+use super::prepare::{Source, Sources, Taps, ToRgb, byte, level};
 use crate::frame::{Frame, FrameError, Planes, Spec, shape_scratch};
 
 /// Makes small 8-bit BGR pictures; a full-size one never exists. They are as if the whole had been made BGR by libswscale, with
@@ -75,7 +75,7 @@ impl SmallBgr {
             if alone {
                 let [red, green, blue] = &self.row;
                 let levels = red.iter().zip(green).zip(blue);
-                to.iter_mut().zip(levels).for_each(|(to, ((r, g), b))| *to = [*b, *g, *r].map(|v| v as u8));
+                to.iter_mut().zip(levels).for_each(|(to, ((r, g), b))| *to = [*b, *g, *r].map(|v| byte(v) as u8));
                 continue;
             }
             let [a, b] = &self.sums;
@@ -109,10 +109,12 @@ impl SmallBgr {
     fn shorten(&mut self, k: usize) {
         for (row, sums) in self.row.iter().zip(&mut self.sums[k]) {
             if self.across.single {
-                sums.iter_mut().zip(row).for_each(|(s, v)| *s = *v as i32 * self.across.weights[0][0]);
+                sums.iter_mut().zip(row).for_each(|(s, v)| *s = byte(*v) as i32 * self.across.weights[0][0]);
             } else {
                 let pairs = row.as_chunks::<2>().0.iter().zip(&self.across.weights);
-                sums.iter_mut().zip(pairs).for_each(|(s, ([a, b], w))| *s = *a as i32 * w[0] + *b as i32 * w[1]);
+                sums.iter_mut()
+                    .zip(pairs)
+                    .for_each(|(s, ([a, b], w))| *s = byte(*a) as i32 * w[0] + byte(*b) as i32 * w[1]);
             }
         }
     }

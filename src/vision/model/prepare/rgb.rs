@@ -60,13 +60,19 @@ pub(super) fn luma(red: &mut [f32], green: &[f32], blue: &[f32]) {
     }
 }
 
+/// A level as a whole number: with 2^23 added, the lowest bits hold it. `as` looks for what lies outside, one by one.
+#[inline(always)]
+pub(in crate::vision::model) fn byte(level: f32) -> u32 {
+    (level + 8_388_608.0).to_bits() & 255
+}
+
 /// A whole level of an 8-bit picture, since that is what networks are trained on: some notice the fractions.
 #[inline(always)]
 fn level(v: f32) -> f32 {
     (v.clamp(0.0, 255.0) + 0.5).floor()
 }
 
-#[multiversion(targets("x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2+fma"))]
 fn yuv_to_rgb(luma: (f32, f32), middle: f32, f: [f32; 4], a: &mut [f32], b: &mut [f32], c: &mut [f32]) {
     for ((y, u), v) in a.iter_mut().zip(b).zip(c) {
         let (l, du, dv) = (*y * luma.0 + luma.1, *u - middle, *v - middle);
@@ -76,7 +82,7 @@ fn yuv_to_rgb(luma: (f32, f32), middle: f32, f: [f32; 4], a: &mut [f32], b: &mut
     }
 }
 
-#[multiversion(targets("x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2+fma"))]
 fn stretch(luma: (f32, f32), row: &mut [f32]) {
     row.iter_mut().for_each(|v| *v = level(*v * luma.0 + luma.1));
 }
@@ -85,6 +91,6 @@ fn stretch(luma: (f32, f32), row: &mut [f32]) {
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2+fma"))]
 pub(super) fn pack(red: &[f32], green: &[f32], blue: &[f32], to: &mut [u32]) {
     for (((r, g), b), to) in red.iter().zip(green).zip(blue).zip(to) {
-        *to = (*r as i32 | (*g as i32) << 8 | (*b as i32) << 16) as u32;
+        *to = byte(*r) | byte(*g) << 8 | byte(*b) << 16;
     }
 }

@@ -58,7 +58,7 @@ pub(super) struct Row {
     samples: [Vec<f32>; 3],
     /// Chroma samples of two rows; the first, and then what lies between them, with a neighbour more on both sides.
     chroma: [Vec<f32>; 2],
-    /// Red in the lowest byte, then green and blue; the last pixel is there twice.
+    /// Red in the lowest byte, then green and blue.
     pub pixels: Vec<u32>,
 }
 
@@ -82,7 +82,8 @@ impl Row {
             let [a, b] = &mut self.chroma;
             // Beyond the edges it goes on as at them.
             let (before, at) = if first == 0 { (0, 1) } else { (first - 1, 0) };
-            for (chroma, row) in [(&mut *a, upper), (&mut *b, upper + 1)].into_iter().take(1 + usize::from(part > 0.0)) {
+            for (chroma, row) in [(&mut *a, upper), (&mut *b, upper + 1)].into_iter().take(1 + usize::from(part > 0.0))
+            {
                 chroma.resize(needed + 2, 0.0);
                 load(planes.row(source.plane, row)?, form, before, &mut chroma[at..])?;
                 chroma[0] = chroma[at];
@@ -100,9 +101,8 @@ impl Row {
         let count = to - from;
         let [a, b, c] = &mut self.samples;
         origin.color.rgb(&mut a[..count], &mut b[..count], &mut c[..count]);
-        self.pixels.resize(count + 1, 0);
-        pack(&a[..count], &b[..count], &c[..count], &mut self.pixels[..count]);
-        self.pixels[count] = self.pixels[count - 1];
+        self.pixels.resize(count, 0);
+        pack(a, b, c, &mut self.pixels);
         Ok(())
     }
 }
@@ -120,7 +120,7 @@ fn load(
     let count = to.len().min(row.len() / (channels * bytes));
     let (there, beyond) = to.split_at_mut(count);
     match (channels, bytes) {
-        (1, 1) => there.iter_mut().zip(row).for_each(|(to, v)| *to = f32::from(*v)),
+        (1, 1) => widen(row, there),
         (2, 1) => there.iter_mut().zip(row.as_chunks::<2>().0).for_each(|(to, v)| *to = f32::from(v[channel])),
         (_, 1) => there.iter_mut().zip(row.chunks_exact(channels)).for_each(|(to, v)| *to = f32::from(v[channel])),
         _ => {
@@ -132,7 +132,12 @@ fn load(
     Ok(())
 }
 
-#[multiversion(targets("x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2+fma"))]
+fn widen(row: &[u8], to: &mut [f32]) {
+    to.iter_mut().zip(row).for_each(|(to, v)| *to = f32::from(*v));
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2+fma"))]
 fn blend(a: &mut [f32], b: &[f32], part: f32) {
     a.iter_mut().zip(b).for_each(|(a, b)| *a += (b - *a) * part);
 }
@@ -147,7 +152,7 @@ fn spread<const EACH: usize>(chroma: &[f32], cosited: bool, to: &mut [f32]) {
     interpolate(chroma, &weights, to);
 }
 
-#[multiversion(targets("x86_64+avx2+fma"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2+fma"))]
 fn interpolate<const EACH: usize>(chroma: &[f32], weights: &[[f32; 3]; EACH], to: &mut [f32]) {
     let to = to.as_chunks_mut::<EACH>().0;
     let (before, after) = (&chroma[..chroma.len() - 2], &chroma[2..]);
