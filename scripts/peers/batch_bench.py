@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from measured import cost, write
+from measured import Cost, cost, write
 
 FILES = 40
 # What ffmpeg or framewright cannot read, and what takes longer than all others together.
@@ -175,13 +175,18 @@ def run(args, framewright, out, about):
         sys.exit(f"error: no clips in {data}: set FRAMEWRIGHT_TEST_DATA")
     work = Path(tempfile.mkdtemp(prefix="batch-", dir=out))
     try:
-        files, results = forty(data, work / "in"), {}
+        files = forty(data, work / "in")
+        # What earlier calls measured stays, so that the table can be made piece by piece.
+        kept = out / "batch.json"
+        results = json.loads(kept.read_text())["results"] if args.only and kept.exists() else {}
         for name, measure in (
             ("cost", lambda: cost_of_a_job(framewright, work, runs)),
             ("killed", lambda: killed(framewright, work, 5 if args.quick else 20)),
             ("forty", lambda: beside_ffmpeg(framewright, work, runs)),
             ("many", lambda: ten_thousand(framewright, work, count)),
         ):
+            if args.only and name not in args.only and name in results:
+                continue
             results[name] = measure()
             print(f"{name}: {results[name]}", file=sys.stderr, flush=True)
     finally:
@@ -190,7 +195,7 @@ def run(args, framewright, out, about):
     ffmpeg, auto = median["xargs -P 2 ffmpeg"], median["auto"]
     best = min("1234", key=lambda n: median[n])
     cost = {name: 1000 * statistics.median(v) for name, v in results["cost"].items()}
-    many = {name: (statistics.median(c.wall for c in v), max(c.memory for c in v)) for name, v in results["many"].items()}
+    many = {name: (statistics.median(Cost(*c).wall for c in v), max(Cost(*c).memory for c in v)) for name, v in results["many"].items()}
     k = results["killed"]
     rows = [
         [f"{files} mixed files, blur + text, x264", f"{auto:.2f} s beside {ffmpeg:.2f} s", "≤ 0.95 × `xargs -P 2 ffmpeg`", f"{auto / ffmpeg:.3f}"],

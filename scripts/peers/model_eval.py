@@ -12,6 +12,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 
 import cv2
 import numpy as np
@@ -285,9 +286,14 @@ def main():
     data = pathlib.Path(options.data)
     os.environ["FRAMEWRIGHT_MODELS"] = str(data / "onnx")
     extra = ["--threads", str(options.threads)] if options.threads else []
-    print("| model | clip | boxes | same (IoU >= 0.95) | median IoU | prepare ms | network ms | decode ms |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    bad = []
+    table, bad = [], []
+
+    def line(*cells):
+        table.append("| " + " | ".join(map(str, cells)) + " |")
+        print(table[-1], flush=True)
+
+    line("model", "clip", "boxes", "same (IoU >= 0.95)", "median IoU", "prepare ms", "network ms", "decode ms")
+    line(*["---"] * 8)
     with tempfile.TemporaryDirectory() as folder:
         for name, file, code, clips in MODELS:
             if options.models and name not in options.models:
@@ -304,12 +310,16 @@ def main():
                 sums += (same, count)
                 share = f"{same / count:.2%}" if count else "-"
                 median = f"{np.median(values):.4f}" if count else "-"
-                cells = [name, pathlib.Path(clip).name, b[1], share, median, *(f"{t:.2f}" for t in times)]
-                print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+                line(name, pathlib.Path(clip).name, b[1], share, median, *(f"{t:.2f}" for t in times))
             share = sums[0] / max(1, sums[1])
-            print(f"| **{name}** | all | {sums[1] // 2} | **{share:.2%}** | | | | |", flush=True)
+            line(f"**{name}**", "all", sums[1] // 2, f"**{share:.2%}**", *[""] * 4)
             if share < 0.99:
                 bad.append(name)
+    if not options.models:
+        # For scripts/bench publish.
+        (ROOT / "bench-out").mkdir(exist_ok=True)
+        title = f"# Boxes beside the models' own code, {time.strftime('%Y-%m-%d %H:%M')}\n\n"
+        (ROOT / "bench-out/eval-models.md").write_text(title + "\n".join(table) + "\n")
     if bad:
         sys.exit(f"error: less than 99 % of the boxes agree: {', '.join(bad)}")
 
