@@ -70,6 +70,8 @@ def run(args, framewright, out, about):
     gone = socket.create_server(("127.0.0.1", 0))
     ports = {"refuses": gone.getsockname()[1], "never answers": silent.getsockname()[1]}
     gone.close()
+    # Long: what is not delivered is synced to the disk once, at the end.
+    frames *= 3
     big = BLINK.format(n=frames, w=1280, h=720)
     plain = [*base, big, "--op", "brightness:max=0.5", "-o", "null"]
     # Without waiting at the end: what the video costs is asked.

@@ -66,6 +66,8 @@ struct State {
     delivered: u64,
     refused: u64,
     trouble: Option<String>,
+    /// The courier waits for lines.
+    idle: bool,
     /// The stream is over: once the queue is empty, so is the work.
     closing: bool,
     /// Nobody is to touch the queue any more.
@@ -98,7 +100,7 @@ impl PostSink {
                 queue.path().display()
             );
         }
-        let state = State { queue, delivered: 0, refused: 0, trouble: None, closing: false, over: false };
+        let state = State { queue, delivered: 0, refused: 0, trouble: None, idle: false, closing: false, over: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
         let (theirs, to) = (shared.clone(), label.clone());
         thread::Builder::new()
@@ -113,8 +115,10 @@ impl PostSink {
         if !lines.is_empty() {
             let mut state = self.shared.lock();
             lines.into_iter().for_each(|l| state.queue.push(l));
-            drop(state);
-            self.shared.changed.notify_all();
+            // One that waits because nobody answers is not woken by each line.
+            if state.idle {
+                self.shared.changed.notify_all();
+            }
         }
     }
 }
@@ -263,8 +267,10 @@ fn next<C: Carrier>(carrier: &mut C, shared: &Shared) -> Option<Vec<Arc<str>>> {
             Ok(_) => {}
             Err(e) => state.trouble = Some(format!("the spool: {e}")),
         }
+        state.idle = true;
         let (back, waited) = shared.changed.wait_timeout(state, QUIET).unwrap_or_else(PoisonError::into_inner);
         state = back;
+        state.idle = false;
         if waited.timed_out() {
             drop(state);
             carrier.quiet();
