@@ -73,7 +73,13 @@ fn a_browser_shows_it_and_a_click_jumps_the_video() {
     let open = report.html.replace(&format!("<meta http-equiv{policy}>"), "").replace("</body>", clicks);
     let copy = dir.path().join("copy.html");
     std::fs::write(&copy, open).expect("written");
-    let Some((dom, log)) = browse(&url(&copy)) else { return };
+    let Some((mut dom, mut log)) = browse(&url(&copy)) else { return };
+    // On a busy machine a browser may leave before its video has moved.
+    for _ in 0..2 {
+        if !dom.contains(" data-clicked=") {
+            (dom, log) = browse(&url(&copy)).expect("it was there");
+        }
+    }
     went_well(&dom, &log);
     let said = |key: &str| {
         let start = format!(" data-{key}=\"");
