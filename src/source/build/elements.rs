@@ -30,7 +30,7 @@ pub(super) fn camera(site: &Arc<Site>, which: &str, settings: &SourceSettings) -
     let filter = make("capsfilter")?;
     filter.set_property("caps", &caps);
     let decode = make("decodebin")?;
-    decoders(site, &decode);
+    super::decode::decoders(site, &decode);
     for e in [&source, &filter, &decode] {
         site.add(e)?;
     }
