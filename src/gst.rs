@@ -1,6 +1,6 @@
 //! Small things about GStreamer that more than one room needs.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -76,6 +76,14 @@ fn bridge_log() {
     });
 }
 
+/// Some pipeline did not stop.
+static LEFT_BEHIND: AtomicBool = AtomicBool::new(false);
+
+/// True once a pipeline did not stop and still holds what it had.
+pub fn left_behind() -> bool {
+    LEFT_BEHIND.load(Ordering::Relaxed)
+}
+
 /// Takes a pipeline to NULL from a thread of its own and waits 5 s at most: some elements hang there.
 pub fn shut_down(pipeline: &gstreamer::Pipeline) {
     let (done, wait) = mpsc::channel();
@@ -85,6 +93,7 @@ pub fn shut_down(pipeline: &gstreamer::Pipeline) {
         let _ = done.send(());
     });
     if wait.recv_timeout(Duration::from_secs(5)).is_err() {
+        LEFT_BEHIND.store(true, Ordering::Relaxed);
         log::warn!("{} does not stop; left behind", pipeline.name());
     }
 }

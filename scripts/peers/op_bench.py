@@ -1,10 +1,10 @@
 """`scripts/bench ops`: each op beside the same OpenCV call in Python and ffmpeg's filter; chains; workers.
 
-Everything reads the same file and throws the result away. Milliseconds are those of the op alone, on raw pictures (a .y4m file),
-so that no decoder works beside it: framewright's from its `--stats` (conversions that the op made necessary included),
-Python's around the call. Each stands behind a 1x1 rectangle: who edits in place first makes the one copy of a picture that its source
-still needs, as the loop in Python does in read(), outside of the call; that copy has a line of its own. "run ÷" compares wall time of
-whole runs on H.264: start, decoding, conversions and op.
+Everything reads the same file and throws the result away. "run ÷" compares wall time of whole runs on H.264, with everything as it is
+by default: start, decoding, conversions and op. Milliseconds are those of the op alone, on raw pictures (a .y4m file), so that no
+decoder works beside it, on one thread here and there: framewright's from its `--stats` (conversions that the op made necessary
+included), Python's around the call. Each stands behind a 1x1 rectangle: who edits in place first makes the one copy of a picture that
+its source still needs, as the loop in Python does in read(), outside of the call; that copy has a line of its own.
 """
 
 import json
@@ -47,7 +47,8 @@ def ours(binary, source, ops, frames, stats, extra=()):
 def alone(binary, raw, op, frames, stats):
     """Milliseconds a frame of one op on pictures that it may write to, and of making them that."""
     words = ["--op", FIRST, "--op", op.replace("{input}", str(raw))]
-    wall([str(binary), "run", "-q", str(raw), "-o", "null", "--frames", str(frames), "--stats", str(stats), *words])
+    command = [str(binary), "run", "-q", str(raw), "-o", "null", "--frames", str(frames), "--stats", str(stats), "--threads", "1"]
+    wall([*command, *words])
     found = json.loads(stats.read_text())
     first, *rest = (o["seconds"] * 1000 / found["frames_in"] for o in found["ops"])
     return sum(rest), first
@@ -63,8 +64,8 @@ def raw_of(source):
     return raw
 
 
-def theirs(source, op, frames):
-    seconds, text = wall([PYTHON, str(ROOT / "scripts/peers/opencv_ops.py"), op, str(source), str(frames)])
+def theirs(source, op, frames, *threads):
+    seconds, text = wall([PYTHON, str(ROOT / "scripts/peers/opencv_ops.py"), op, str(source), str(frames), *threads])
     return seconds, json.loads(text)["ms"]
 
 
@@ -93,7 +94,7 @@ def measure_op(binary, source, row, runs, work):
     rounds = []
     for n in range(runs + 1):
         ms, copy = alone(binary, raw, op, frames, stats)
-        ms_there = theirs(raw, name, frames)[1]
+        ms_there = theirs(raw, name, frames, "1")[1]
         a = ours(binary, source, [op], frames, stats)[0]
         b = theirs(source, name, frames)[0]
         c = ffmpeg(source, filters, frames) if filters else None

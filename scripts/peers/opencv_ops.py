@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What people write with OpenCV's Python module instead of one of framewright's ops: read, one call, no output.
 
-    opencv_ops.py OP INPUT FRAMES      prints the mean milliseconds of the call as JSON
-    opencv_ops.py memcpy INPUT FRAMES  the same for a copy of an I420 picture of that size
+    opencv_ops.py OP INPUT FRAMES [THREADS]   prints the mean milliseconds of the call as JSON
+    opencv_ops.py memcpy INPUT FRAMES         the same for a copy of an I420 picture of that size
 
 Calls work on the BGR frames that VideoCapture gives, since that is what a Python loop has; those that want gray convert.
 """
@@ -256,7 +256,9 @@ OPS = {
 }
 
 
-def main(name, source, frames):
+def main(name, source, frames, threads=0):
+    if threads:
+        cv2.setNumThreads(threads)
     capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG)
     spent, count, work = 0.0, 0, None if name == "memcpy" else OPS[name]
     while count < frames:
@@ -275,4 +277,4 @@ def main(name, source, frames):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

@@ -1,4 +1,4 @@
-//! The parent's side of a job: the child process, what it says, and what it takes.
+//! The parent's side of jobs: the child process that does one after the other, what it says, and what it takes.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Write};
@@ -20,6 +20,10 @@ use crate::term::clean;
 
 /// Lines of a child's standard error that are kept.
 const LINES: usize = 30;
+/// A process does so many jobs: what leaks in a library does not pile up.
+const JOBS: u32 = 100;
+/// And goes on only as long as no more than this many bytes are left over from the last one.
+const LEFT_OVER: u64 = 400 << 20;
 
 /// News of a child.
 pub enum News {
@@ -33,21 +37,27 @@ pub enum News {
 pub struct Worker {
     child: Child,
     /// Open as long as it may live.
-    _stdin: Option<ChildStdin>,
+    stdin: Option<ChildStdin>,
     stderr: Arc<Mutex<VecDeque<String>>>,
-    /// When it began.
-    pub started: Instant,
+    /// How many jobs it was given.
+    jobs: u32,
+    /// When the job began.
+    started: Instant,
     /// When something moved last.
-    pub moved: Instant,
+    moved: Instant,
     beat: u64,
     /// Frames taken in.
     pub frames: u64,
     /// Frames that the input should have.
     pub total: Option<u64>,
     /// What it said at its end.
-    pub outcome: Option<Outcome>,
+    outcome: Option<Outcome>,
     /// Why it was killed.
-    pub killed: Option<String>,
+    killed: Option<String>,
+    /// That was for its time.
+    late: bool,
+    /// The last job left nothing behind.
+    well: bool,
     /// Largest resident size seen, in bytes.
     pub memory: u64,
     /// Its output is closed since then.
@@ -55,11 +65,11 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts a child; its news go to `to` under `key`.
+    /// Starts a child that waits for [`Worker::give`]; its news go to `to` under `key`.
     ///
     /// # Errors
     /// The system does not start it.
-    pub fn start<K: Copy + Send + 'static>(order: &Order, key: K, to: &Sender<(K, News)>) -> io::Result<Self> {
+    pub fn start<K: Copy + Send + 'static>(key: K, to: &Sender<(K, News)>) -> io::Result<Self> {
         let mut child = Command::new(program())
             .arg("job")
             .stdin(Stdio::piped())
@@ -69,7 +79,7 @@ impl Worker {
             .process_group(0)
             .spawn()?;
         let stderr = Arc::<Mutex<VecDeque<String>>>::default();
-        let (mut stdin, stdout, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (stdin, stdout, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (kept, to) = (stderr.clone(), to.clone());
         thread::spawn(move || errors.into_iter().for_each(|e| keep(BufReader::new(e), &kept)));
         thread::spawn(move || {
@@ -80,18 +90,12 @@ impl Worker {
             }
             let _ = to.send((key, News::Gone));
         });
-        if let Some(pipe) = &mut stdin {
-            // A child that died already says so by its end.
-            let _ = serde_json::to_writer(&mut *pipe, order)
-                .map_err(io::Error::from)
-                .and_then(|()| writeln!(pipe))
-                .and_then(|()| pipe.flush());
-        }
         let now = Instant::now();
         Ok(Worker {
             child,
-            _stdin: stdin,
+            stdin,
             stderr,
+            jobs: 0,
             started: now,
             moved: now,
             beat: 0,
@@ -99,9 +103,43 @@ impl Worker {
             total: None,
             outcome: None,
             killed: None,
+            late: false,
+            well: false,
             memory: 0,
             gone: None,
         })
+    }
+
+    /// Gives it a job, its first one or the next.
+    pub fn give(&mut self, order: &Order) {
+        let now = Instant::now();
+        (self.started, self.moved) = (now, now);
+        (self.beat, self.frames, self.total, self.memory) = (0, 0, None, 0);
+        (self.late, self.well) = (false, false);
+        self.jobs += 1;
+        if let Ok(mut lines) = self.stderr.lock() {
+            lines.clear();
+        }
+        if let Some(pipe) = &mut self.stdin {
+            // A child that died already says so by its end.
+            let _ = serde_json::to_writer(&mut *pipe, order)
+                .map_err(io::Error::from)
+                .and_then(|()| writeln!(pipe))
+                .and_then(|()| pipe.flush());
+        }
+    }
+
+    /// Whether it can do one more job as if that were its first.
+    pub fn fit(&self, limits: &Options) -> bool {
+        let left_over = limits.memory.map_or(LEFT_OVER, |most| LEFT_OVER.min(most / 4));
+        // From here on its peak is counted anew: the next job is not to blame for the last one's.
+        let anew = || std::fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").is_ok();
+        self.well && self.jobs < JOBS && resident(self.pid(), "VmRSS:") < left_over && anew()
+    }
+
+    /// True where an earlier job may have left the trouble behind that ended this one.
+    pub fn inherited(&self) -> bool {
+        self.jobs > 1 && !self.late
     }
 
     /// Its process.
@@ -132,22 +170,31 @@ impl Worker {
 
     /// Why it must end, if it goes beyond a limit.
     pub fn exceeds(&mut self, limits: &Options) -> Option<String> {
-        self.memory = self.memory.max(resident(self.pid()));
+        self.memory = self.memory.max(resident(self.pid(), "VmHWM:"));
         let seconds = |d: Duration| format!("{:.0} s", d.as_secs_f64());
-        if let Some(most) = limits.memory.filter(|most| self.memory > *most) {
-            return Some(format!(
-                "it took {} MB of memory, {} MB are allowed (--memory)",
-                self.memory >> 20,
-                most >> 20
-            ));
+        if limits.memory.is_some_and(|most| self.memory > most) {
+            return Some(format!("it took {}", self.share(limits)));
         }
-        if self.moved.elapsed() > limits.stall {
+        self.late = self.moved.elapsed() > limits.stall;
+        if self.late {
             let at = if self.frames > 0 { format!(" after {} frames", self.frames) } else { String::new() };
             return Some(format!("it made no progress for {}{at} (--stall)", seconds(limits.stall)));
         }
         let most = limits.limit.filter(|most| self.started.elapsed() > *most)?;
+        self.late = true;
         let at = self.total.map_or(String::new(), |t| format!(", at frame {} of {t}", self.frames));
         Some(format!("it was not done after {}{at} (--limit)", seconds(most)))
+    }
+
+    /// What it took of the memory that it may take.
+    fn share(&self, limits: &Options) -> String {
+        let most = limits.memory.map_or(String::new(), |most| format!(", {} MB are allowed (--memory)", most >> 20));
+        format!("{} MB of memory{most}", self.memory >> 20)
+    }
+
+    /// True when it said how its job ended.
+    pub fn told(&self) -> bool {
+        self.outcome.is_some()
     }
 
     /// Ends it at once; `why` is what its job will say.
@@ -175,8 +222,15 @@ impl Worker {
         self.child.try_wait().ok().flatten()
     }
 
-    /// What came of it, now that it has ended: whether it said so itself, what is known, and why it failed.
-    pub fn result(&mut self, status: ExitStatus, shown: &str) -> (bool, Ended, Option<Failure>) {
+    /// What came of the job, now that it is over: whether the child said so itself, what is known, and why it failed.
+    /// `status` is there where the process has ended.
+    pub fn result(
+        &mut self,
+        status: Option<ExitStatus>,
+        limits: &Options,
+        shown: &str,
+    ) -> (bool, Ended, Option<Failure>) {
+        self.memory = self.memory.max(resident(self.pid(), "VmHWM:"));
         let mut ended = Ended {
             seconds: self.started.elapsed().as_secs_f64(),
             memory: Some(self.memory).filter(|m| *m > 0),
@@ -189,10 +243,11 @@ impl Worker {
                 o.failure.clone().map(|(class, message, fix)| Failure { class: class_of(class), message, fix })
             }
             (Some(why), _) => failed(why),
-            (None, None) => failed(&self.last_words(status)),
+            (None, None) => failed(&self.last_words(status, limits)),
         };
         let whole = self.killed.is_none() && outcome.is_some();
         if let Some(o) = outcome {
+            self.well = whole && o.fit;
             ended.frames_in = o.frames_in;
             ended.frames_out = o.frames_out;
             ended.video_seconds = o.video_seconds;
@@ -205,14 +260,19 @@ impl Worker {
     }
 
     /// Why it ended without a word, as well as can be told.
-    fn last_words(&self, status: ExitStatus) -> String {
+    fn last_words(&self, status: Option<ExitStatus>, limits: &Options) -> String {
         let lines = self.stderr.lock().map(|l| l.iter().cloned().collect::<Vec<_>>()).unwrap_or_default();
         let telling = ["panicked at", "error:", "failed to allocate", "ERROR"];
         let line = lines.iter().rev().find(|l| telling.iter().any(|t| l.contains(t))).or(lines.last());
         let said = line.map(|l| format!(": {}", clean(l.trim()))).unwrap_or_default();
-        match status.signal() {
-            Some(n) => format!("the job was ended by {}{said}", signal_name(n)),
-            None => format!("the job ended with exit code {} and without a result{said}", status.code().unwrap_or(-1)),
+        // Whether that was the reason a library seldom says.
+        let share = limits.memory.map_or(String::new(), |_| format!(", having taken {}", self.share(limits)));
+        match status.and_then(|s| s.signal()) {
+            Some(n) => format!("the job was ended by {}{share}{said}", signal_name(n)),
+            None => {
+                let code = status.and_then(|s| s.code()).unwrap_or(-1);
+                format!("the job ended with exit code {code} and without a result{share}{said}")
+            }
         }
     }
 }
@@ -254,10 +314,10 @@ fn keep(from: impl BufRead, lines: &Mutex<VecDeque<String>>) {
     }
 }
 
-/// The most memory that a process had in RAM so far, in bytes; 0 where that cannot be told.
-fn resident(pid: u32) -> u64 {
+/// Memory that a process has in RAM, or had at most (`VmRSS:`, `VmHWM:`), in bytes; 0 where that cannot be told.
+fn resident(pid: u32, which: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let most = text.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let most = text.lines().find_map(|l| l.strip_prefix(which));
     most.and_then(|m| m.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).unwrap_or(0) << 10
 }
 

@@ -1,4 +1,4 @@
-//! Many inputs, one configuration: each job in a process of its own, a journal of all of them, a report at the end.
+//! Many inputs, one configuration: jobs in child processes, one at a time in each, a journal of all of them, a report at the end.
 //!
 //! ```text
 //! inputs ─► plan (against the journal) ─► supervisor ─► child processes ─► verified outputs ─► journal ─► report

@@ -12,6 +12,9 @@ use super::{Options, settle};
 use crate::config::Settings;
 use crate::failure::Failure;
 
+/// What the system counts and a job does not use: stacks of threads, libraries' tables.
+const HEADROOM: u64 = 512 << 20;
+
 /// What the parent asks for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Order {
@@ -24,6 +27,7 @@ pub struct Order {
     /// Whether small pictures for the report are wanted.
     pub thumbnails: bool,
 }
+
 impl Order {
     /// What the child of `job` is to do; `folder` is for what nobody keeps.
     ///
@@ -76,7 +80,7 @@ impl Order {
         [&s.stats, &s.measures].into_iter().flatten().try_for_each(|p| make(p.parent().unwrap_or(Path::new("/"))))?;
         let Options { memory, nice, thumbnails, .. } = *options;
         // Room above the limit, so that the watch on it speaks before an allocation fails somewhere in a library.
-        let memory = memory.map(|m| 2 * m);
+        let memory = memory.map(|m| m.saturating_mul(2).saturating_add(HEADROOM));
         Ok(Order { config: crate::config::print(&s)?, memory, nice, thumbnails })
     }
 }

@@ -75,6 +75,8 @@ pub struct Job {
     pub weight: f64,
     /// Attempts in this call.
     pub tries: u32,
+    /// It went wrong before: only a new process may do it.
+    pub alone: bool,
     /// Why it cannot even be tried.
     pub trouble: Option<Failure>,
 }
@@ -235,6 +237,7 @@ impl Common<'_> {
             own,
             weight,
             tries: 0,
+            alone: false,
             trouble,
         })
     }

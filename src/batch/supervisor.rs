@@ -5,6 +5,7 @@ mod hold;
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -63,6 +64,8 @@ pub struct Supervisor<'a> {
     at_once: usize,
     queue: VecDeque<Job>,
     running: Vec<(u64, Job, Worker)>,
+    /// Processes that did a job well and wait for another.
+    idle: Vec<(u64, Worker)>,
     serial: u64,
     news: Channel<(u64, News)>,
     settling: usize,
@@ -102,6 +105,7 @@ impl<'a> Supervisor<'a> {
             at_once: Supervisor::at_once(options),
             queue: VecDeque::new(),
             running: Vec::new(),
+            idle: Vec::new(),
             serial: 0,
             news: unbounded(),
             settling: 0,
@@ -177,6 +181,7 @@ impl<'a> Supervisor<'a> {
             let (news, settled) = (self.news.1.clone(), self.settled.1.clone());
             crossbeam_channel::select! {
                 recv(news) -> n => if let Ok((key, news)) = n {
+                    self.idle.retain(|(k, _)| *k != key || !matches!(news, News::Gone));
                     self.running.iter_mut().filter(|(k, ..)| *k == key).for_each(|(_, _, w)| w.hear(&news));
                 },
                 recv(settled) -> s => if let Ok(s) = s { self.note(s)? },
@@ -224,16 +229,30 @@ impl<'a> Supervisor<'a> {
             Ok(order) => order,
             Err(failure) => return self.lost(job, failure, Ended::default()),
         };
-        self.serial += 1;
-        match Worker::start(&order, self.serial, &self.news.0) {
-            Ok(worker) => {
-                self.journal.begin(job.id, worker.pid())?;
-                self.show.begin(self.serial, &job);
-                self.running.push((self.serial, job, worker));
-                Ok(())
+        let (key, mut worker) = match self.worker(job.alone) {
+            Ok(worker) => worker,
+            Err(e) => {
+                return self.lost(
+                    job,
+                    Failure::failed(format!("cannot start a process for it: {e}")),
+                    Ended::default(),
+                );
             }
-            Err(e) => self.lost(job, Failure::failed(format!("cannot start a process for it: {e}")), Ended::default()),
+        };
+        self.journal.begin(job.id, worker.pid())?;
+        worker.give(&order);
+        self.show.begin(key, &job);
+        self.running.push((key, job, worker));
+        Ok(())
+    }
+
+    /// A process that waits for a job, a `new` one or any.
+    fn worker(&mut self, new: bool) -> std::io::Result<(u64, Worker)> {
+        if let Some(idle) = self.idle.pop_if(|_| !new) {
+            return Ok(idle);
         }
+        self.serial += 1;
+        Ok((self.serial, Worker::start(self.serial, &self.news.0)?))
     }
 
     fn work_folder(&self) -> PathBuf {
@@ -245,10 +264,14 @@ impl<'a> Supervisor<'a> {
     fn look_after(&mut self) -> Result<(), Failure> {
         let mut over = Vec::new();
         for (key, _, worker) in &mut self.running {
+            if worker.told() {
+                over.push((*key, None));
+                continue;
+            }
             if let Some(gone) = worker.gone {
                 match worker.ended() {
-                    Some(status) => over.push((*key, status)),
-                    None if gone.elapsed() > FAREWELL => worker.kill("it said that it was done, and did not end"),
+                    Some(status) => over.push((*key, Some(status))),
+                    None if gone.elapsed() > FAREWELL => worker.kill("it fell silent, and did not end"),
                     None => {}
                 }
                 continue;
@@ -265,31 +288,39 @@ impl<'a> Supervisor<'a> {
             if let Some(i) = self.running.iter().position(|(k, ..)| *k == key) {
                 let (key, job, worker) = self.running.remove(i);
                 self.show.gone(key);
-                self.over(job, worker, status)?;
+                self.over(key, job, worker, status)?;
             }
         }
         Ok(())
     }
 
-    /// A child has ended.
-    fn over(&mut self, job: Job, mut worker: Worker, status: std::process::ExitStatus) -> Result<(), Failure> {
+    /// A job is over: its child said so, or has ended.
+    fn over(&mut self, key: u64, mut job: Job, mut worker: Worker, status: Option<ExitStatus>) -> Result<(), Failure> {
         let shown = job.input.display().to_string();
-        let (whole, mut ended, failure) = worker.result(status, &shown);
+        let (whole, mut ended, failure) = worker.result(status, self.options, &shown);
+        let (pid, inherited) = (worker.pid(), !whole && worker.inherited());
+        if worker.fit(self.options) {
+            self.idle.push((key, worker));
+        }
         if !whole {
-            self.clear(&job, worker.pid());
+            self.clear(&job, pid);
         }
         // What is gathered is no file of the job's own.
         let folder = self.work_folder();
         ended.written.retain(|w| !Path::new(&w.path).starts_with(&folder));
+        // Another job's doing, perhaps: one more attempt, in a process of its own.
+        job.tries -= u32::from(inherited);
+        let may_retry = (inherited || job.tries <= self.options.retries) && !self.control.stopping();
         match failure {
             Some(f) if self.room.lacked(&f) => {
-                self.clear(&job, worker.pid());
+                self.clear(&job, pid);
                 self.again(job, &ended, f)
             }
-            Some(f) if f.class == Class::Failed && job.tries <= self.options.retries && !self.control.stopping() => {
+            Some(f) if f.class == Class::Failed && may_retry => {
                 self.show.say(&format!("again: {}", f.message));
                 ended.failure = Some(f);
                 self.journal.end(job.id, State::Waiting, &ended)?;
+                job.alone = true;
                 self.queue.push_back(job);
                 Ok(())
             }

@@ -1,19 +1,20 @@
-//! The child's side of a job: one run, told about in lines of JSON on standard output.
+//! The child's side of jobs: one run after the other, told about in lines of JSON on standard output.
 //!
 //! ```text
-//! standard input:   an Order, then nothing until the parent is gone: then the child ends at once
-//! standard output:  a Word a line
+//! standard input:   an Order a line; its end: the parent is gone, and the child ends at once
+//! standard output:  a Word a line; after End the next Order may come
 //! ```
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::Receiver;
 use data_encoding::BASE64;
 use rustix::process::{Resource, Rlimit, Signal};
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,8 @@ pub struct Outcome {
     pub failure: Option<(i32, String, Option<String>)>,
     /// BASE64 of JPEG: before, after.
     pub thumbnails: [Option<String>; 2],
+    /// Nothing is left over that the next job could suffer from.
+    pub fit: bool,
 }
 
 struct Teller {
@@ -107,13 +110,52 @@ impl Progress for Teller {
     }
 }
 
-/// Reads an `Order` and carries it out. What goes wrong is told, not returned.
+/// Reads one `Order` after the other and carries them out. What goes wrong is told, not returned.
+///
+/// # Errors
+/// Somebody else than a batch started this.
 pub fn work() -> Result<(), Failure> {
-    let mut line = String::new();
-    let broken = |e: &dyn std::fmt::Display| Failure::usage(format!("a batch starts this, not a person: {e}"));
-    io::stdin().lock().read_line(&mut line).map_err(|e| broken(&e))?;
-    let order: Order = serde_json::from_str(&line).map_err(|e| broken(&e))?;
-    thread::spawn(end_with_parent);
+    let orders = orders();
+    let mut ready = None;
+    for order in &orders {
+        let order = order?;
+        // Of all jobs of a batch these are the same.
+        let ready = ready.get_or_insert_with(|| {
+            limit(&order);
+            crate::gst::init()
+        });
+        let mut outcome = Outcome::default();
+        let result = ready.clone().and_then(|()| run(&order, &mut outcome));
+        outcome.fit = result.is_ok() && !crate::gst::left_behind();
+        outcome.failure = result.err().map(|f| (f.class as i32, f.message, f.fix));
+        tell(&Word::End(Box::new(outcome)));
+    }
+    Ok(())
+}
+
+/// What comes on standard input. The pipe stays open as long as the parent lives, whatever ends it.
+fn orders() -> Receiver<Result<Order, Failure>> {
+    let (to, orders) = crossbeam_channel::unbounded();
+    thread::spawn(move || {
+        let strange = |e: &dyn std::fmt::Display| Failure::usage(format!("a batch starts this, not a person: {e}"));
+        let mut known = false;
+        for line in io::stdin().lock().lines().map_while(Result::ok) {
+            let order: Result<Order, _> = serde_json::from_str(&line);
+            known = order.is_ok();
+            let _ = to.send(order.map_err(|e| strange(&e)));
+            if !known {
+                return;
+            }
+        }
+        if known {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
+        }
+        let _ = to.send(Err(strange(&"it tells on standard input what to do")));
+    });
+    orders
+}
+
+fn limit(order: &Order) {
     if order.nice != 0 {
         let _ = rustix::process::nice(order.nice);
     }
@@ -121,25 +163,12 @@ pub fn work() -> Result<(), Failure> {
         let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
         let _ = rustix::process::setrlimit(Resource::Data, limit);
     }
-    let mut outcome = Outcome::default();
-    let result = run(&order, &mut outcome);
-    outcome.failure = result.err().map(|f| (f.class as i32, f.message, f.fix));
-    tell(&Word::End(Box::new(outcome)));
-    Ok(())
-}
-
-/// The pipe stays open as long as the parent lives, whatever ends it.
-fn end_with_parent() {
-    let mut rest = [0; 64];
-    while io::stdin().lock().read(&mut rest).is_ok_and(|n| n > 0) {}
-    let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::KILL);
 }
 
 fn run(order: &Order, outcome: &mut Outcome) -> Result<(), Failure> {
     let settings = config::read_printed(&order.config)?;
     let anonymous = settings.ops.iter().any(|o| o.config.redacts());
     let witness = order.thumbnails.then(Arc::<Witness>::default);
-    crate::gst::init()?;
     let mut teller = Teller { witness: witness.clone(), last: None };
     let before = files(&settings);
     let (summary, result) = pipeline::run(&settings, &Control::default(), &mut teller, None);

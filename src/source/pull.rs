@@ -71,6 +71,8 @@ struct State {
     refused: Option<(Instant, Failure, String)>,
     /// Why the newest frame cannot be taken, while one before it is held.
     unfit: Option<Failure>,
+    /// Complaints of decoders before this run.
+    complaints: u64,
 }
 
 impl Puller {
@@ -83,7 +85,7 @@ impl Puller {
         patience: Duration,
     ) -> Self {
         let full_range = path.as_deref().and_then(colr::full_range);
-        let state = State { full_range, ..State::default() };
+        let state = State { full_range, complaints: crate::gst::damage(), ..State::default() };
         Puller {
             pipeline,
             appsink,
@@ -402,7 +404,7 @@ impl Source for Puller {
         let _ = self.bus();
         let mut ending = std::mem::take(&mut self.state.ending);
         ending.repaired = self.state.times.repaired;
-        ending.decode_errors += crate::gst::damage();
+        ending.decode_errors += crate::gst::damage() - self.state.complaints;
         ending.truncated = self.path.as_deref().and_then(truncation::check);
         ending
     }

@@ -140,6 +140,7 @@ fn job(e: Entry) -> Job {
         own: e.attempts > 0,
         weight: e.seconds.unwrap_or(0.0),
         tries: 0,
+        alone: false,
         trouble,
     }
 }
