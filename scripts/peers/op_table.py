@@ -12,7 +12,7 @@ OPS = [
     ("crop", "crop:width=50%,height=50%,position=top-left", "crop=iw/2:ih/2:0:0", FRAMES),
     ("pad", "pad:left=60,right=60,top=60,bottom=60", "pad=iw+120:ih+120:60:60", FRAMES),
     ("rotate", "rotate:angle=90", "transpose=1", FRAMES),
-    ("rotate-any", "rotate:angle=5", "rotate=5*PI/180:bilinear=1", FRAMES),
+    ("rotate-any", "rotate:angle=5,expand=false", "rotate=5*PI/180:bilinear=1", FRAMES),
     ("flip", "flip", "hflip", FRAMES),
     ("perspective", "perspective:from=10%,10% 90%,0% 100%,100% 0%,90%", "perspective=W*0.1:H*0.1:W*0.9:0:0:H*0.9:W:H", FRAMES),
     ("undistort", "undistort:calibration=config/assets/lens.yaml", "lenscorrection=k1=-0.1:k2=0.02:i=bilinear", FRAMES),

@@ -101,6 +101,11 @@ def back(call):
     return lambda f: cv2.cvtColor(call(gray(f)), cv2.COLOR_GRAY2BGR)
 
 
+def magnitude(g):
+    x, y = (cv2.Sobel(g, cv2.CV_32F, *d) for d in ((1, 0), (0, 1)))
+    return cv2.convertScaleAbs(cv2.magnitude(x, y))
+
+
 def unsharp(f):
     return cv2.addWeighted(f, 2, cv2.GaussianBlur(f, (5, 5), 0), -1, 0)
 
@@ -215,8 +220,8 @@ OPS = {
     "denoise": Average(),
     "denoise-nlm": lambda f: cv2.fastNlMeansDenoisingColored(f, None, 3, 3, 7, 21),
     "edges": back(lambda g: cv2.Canny(g, 100, 200)),
-    "sobel": back(lambda g: cv2.convertScaleAbs(cv2.Sobel(g, cv2.CV_16S, 1, 0))),
-    "laplacian": back(lambda g: cv2.convertScaleAbs(cv2.Laplacian(g, cv2.CV_16S))),
+    "sobel": back(magnitude),
+    "laplacian": back(lambda g: cv2.convertScaleAbs(cv2.Laplacian(g, cv2.CV_16S, ksize=3))),
     "morphology": lambda f, k=np.ones((5, 5), np.uint8): cv2.dilate(f, k),
     "pixelate": pixelate,
     "text": draw(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use multiversion::multiversion;
 use opencv::core::{self as cv, Mat, Vector};
 use opencv::prelude::*;
 use opencv::{imgproc, photo};
@@ -219,7 +220,7 @@ fn running_mean<T: Sample>(
     let pace = Pace { share, half, slope: (1.0 - share) / half, bits };
     let (from, mut to) = (from.reshape_def(1)?, to.reshape_def_mut(1)?);
     for (y, means) in (0..to.rows()).zip(means.chunks_exact_mut(width)) {
-        pace.row(from.at_row::<T>(y)?, to.at_row_mut::<T>(y)?, means);
+        follow(pace, from.at_row::<T>(y)?, to.at_row_mut::<T>(y)?, means);
     }
     Ok(())
 }
@@ -233,13 +234,12 @@ struct Pace {
     bits: u32,
 }
 
-impl Pace {
-    /// By value, so that the compiler knows that no write changes it, and vectorises.
-    fn row<T: Sample>(self, from: &[T], to: &mut [T], means: &mut [f32]) {
-        for ((to, &from), mean) in to.iter_mut().zip(from).zip(means) {
-            let difference = Into::<f32>::into(from) - *mean;
-            *mean += difference * (self.share + (difference.abs() - self.half) * self.slope).clamp(self.share, 1.0);
-            *to = T::rounded(*mean, self.bits);
-        }
+/// The pace by value, so that the compiler knows that no write changes it, and vectorises.
+#[multiversion(targets("x86_64+avx2"))]
+fn follow<T: Sample>(pace: Pace, from: &[T], to: &mut [T], means: &mut [f32]) {
+    for ((to, &from), mean) in to.iter_mut().zip(from).zip(means) {
+        let difference = Into::<f32>::into(from) - *mean;
+        *mean += difference * (pace.share + (difference.abs() - pace.half) * pace.slope).clamp(pace.share, 1.0);
+        *to = T::rounded(*mean, pace.bits);
     }
 }

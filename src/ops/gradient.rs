@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use multiversion::multiversion;
 use opencv::core::{self as cv, Mat, Scalar};
 use opencv::imgproc;
 use opencv::prelude::*;
@@ -185,24 +186,28 @@ impl Shades {
         scale: Scale,
         to: &mut Dst<'_>,
     ) -> opencv::Result<()> {
-        let Shades { black, white, bits } = self;
-        let zero = if scale.signed { (black + white) / 2.0 } else { black };
-        let by = scale.by;
-        let shade = |v: f32| T::rounded((zero + v * by).clamp(black, white), bits);
         for row in 0..to.rows() {
-            let (x, to) = (x.at_row::<S>(row)?, to.at_row_mut::<T>(row)?);
-            match y {
-                Some(y) => {
-                    for ((to, &x), &y) in to.iter_mut().zip(x).zip(y.at_row::<S>(row)?) {
-                        let (x, y): (f32, f32) = (x.into(), y.into());
-                        *to = shade((x * x + y * y).sqrt());
-                    }
-                }
-                None if scale.signed => to.iter_mut().zip(x).for_each(|(to, &x)| *to = shade(x.into())),
-                None => to.iter_mut().zip(x).for_each(|(to, &x)| *to = shade(Into::<f32>::into(x).abs())),
-            }
+            let y = y.map(|y| y.at_row::<S>(row)).transpose()?;
+            shade(self, scale, x.at_row::<S>(row)?, y, to.at_row_mut::<T>(row)?);
         }
         Ok(())
+    }
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn shade<S: Copy + Into<f32>, T: Sample>(shades: Shades, scale: Scale, x: &[S], y: Option<&[S]>, to: &mut [T]) {
+    let Shades { black, white, bits } = shades;
+    let zero = if scale.signed { (black + white) / 2.0 } else { black };
+    let shade = |v: f32| T::rounded((zero + v * scale.by).clamp(black, white), bits);
+    match y {
+        Some(y) => {
+            for ((to, &x), &y) in to.iter_mut().zip(x).zip(y) {
+                let (x, y): (f32, f32) = (x.into(), y.into());
+                *to = shade((x * x + y * y).sqrt());
+            }
+        }
+        None if scale.signed => to.iter_mut().zip(x).for_each(|(to, &x)| *to = shade(x.into())),
+        None => to.iter_mut().zip(x).for_each(|(to, &x)| *to = shade(Into::<f32>::into(x).abs())),
     }
 }
 

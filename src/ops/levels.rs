@@ -1,6 +1,7 @@
 //! One number for another: functions of single samples as tables over native planes, whatever their depth and range.
 
 use gstreamer_video::VideoColorRange;
+use multiversion::multiversion;
 
 use crate::frame::{Component, Frame, FrameError, Spec};
 
@@ -270,15 +271,18 @@ impl Affine {
         }
     }
 
-    #[inline(never)]
     fn run(&self, blocks: &mut [[u8; BLOCK]]) {
-        let Affine { flip, mul, add, sub, low, high } = self;
-        for block in blocks {
-            for i in 0..BLOCK {
-                let scaled = (u32::from(u16::from(block[i] ^ flip[i]) << 8) * u32::from(mul[i])) >> 16;
-                let moved = (scaled as u16).saturating_add(add[i]).saturating_sub(sub[i]) >> 6;
-                block[i] = (moved.min(255) as u8).min(high[i]).max(low[i]);
-            }
+        move_along(self, blocks);
+    }
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn move_along(Affine { flip, mul, add, sub, low, high }: &Affine, blocks: &mut [[u8; BLOCK]]) {
+    for block in blocks {
+        for i in 0..BLOCK {
+            let scaled = (u32::from(u16::from(block[i] ^ flip[i]) << 8) * u32::from(mul[i])) >> 16;
+            let moved = (scaled as u16).saturating_add(add[i]).saturating_sub(sub[i]) >> 6;
+            block[i] = (moved.min(255) as u8).min(high[i]).max(low[i]);
         }
     }
 }

@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Ops whose OpenCV function makes its own scratch on every call: fixed-point tables of cv::remap and cv::warpAffine,
-/// gradients of cv::Canny, pyramids and corner maps of the tracker; and `redact`, whose scratch has the size of each cover, which
+/// Ops whose OpenCV function makes its own scratch on every call: fixed-point tables of a cubic cv::warpAffine (`zoom`), gradients of
+/// cv::Canny, pyramids and corner maps of the tracker; and `redact`, whose scratch has the size of each cover, which
 /// changes from frame to frame.
-const INSIDE_OPENCV: &[&str] = &["edges", "perspective", "redact", "stabilize", "undistort", "zoom"];
+const INSIDE_OPENCV: &[&str] = &["edges", "redact", "stabilize", "zoom"];
 
 /// Large allocations of a run of `frames` frames through `ops`.
 fn large(shim: &Path, ops: &[&str], frames: u32) -> i64 {

@@ -68,11 +68,11 @@ fn ctrl_c_twice_ends_them_now() {
 #[test]
 fn after_kill_9_only_what_was_in_flight_is_done_twice() {
     let dir = temp();
-    many(dir.path(), 10);
+    many(dir.path(), 16);
     let mut killed = Vec::new();
     for round in 0..5 {
         let mut run = batch(dir.path(), SLOW).start();
-        let pause = Duration::from_millis(100 + 230 * round);
+        let pause = Duration::from_millis(60 + 90 * round);
         let begun = Instant::now();
         run.until("some are done", || begun.elapsed() > pause && !children(dir.path()).is_empty());
         run.signal("KILL");
@@ -92,7 +92,7 @@ fn after_kill_9_only_what_was_in_flight_is_done_twice() {
         killed.extend(running.query_map([], |r| r.get::<_, String>(0)).unwrap().map(Result::unwrap));
     }
     batch(dir.path(), SLOW).ok();
-    all_whole(dir.path(), 10);
+    all_whole(dir.path(), 16);
     for (name, (state, attempts)) in jobs(dir.path()) {
         let cut = killed.iter().filter(|k| k.ends_with(&format!("/{name}"))).count() as u32;
         assert_eq!((state.as_str(), attempts), ("done", 1 + cut), "{name}");
