@@ -63,6 +63,8 @@ struct Found {
     closed: bool,
 }
 
+/// Without a stream for so long, demuxers are asked whether they still read.
+const SILENCE: Duration = Duration::from_millis(500);
 /// How long the first picture waits for audio that is announced.
 const AUDIO_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -168,6 +170,9 @@ fn wait(
                 true => Failure::input(format!("{name} has no video")),
             });
         }
+        if !video && started.elapsed() > SILENCE && site.gave_up() {
+            return Err(Failure::input(format!("cannot open {name}: This file contains no playable streams")));
+        }
         if (empty || puller.is_eos()) && !puller.is_refused() {
             return Err(Failure::input(format!("{name} ends without a frame: no picture in it can be decoded")));
         }
@@ -245,6 +250,18 @@ fn open_remote(site: &Arc<Site>, remote: Arc<Remote>, settings: &SourceSettings)
 impl Site {
     fn add(&self, e: &gstreamer::Element) -> Result<(), Failure> {
         self.pipeline.add(e).map_err(|e| Failure::failed(format!("cannot build the source pipeline: {e}")))
+    }
+
+    /// True when a demuxer has stopped reading and gave nothing. It says why, but decodebin drops what an element says before it
+    /// has finished plugging it in, and one that is quick is quicker.
+    fn gave_up(&self) -> bool {
+        let nothing = self.found.lock().unwrap_or_else(|e| e.into_inner()).audio.is_empty();
+        let stopped = |e: gstreamer::Element| {
+            let demuxer = e.factory().is_some_and(|f| f.has_type(gstreamer::ElementFactoryType::DEMUXER));
+            let sink = e.static_pad("sink").filter(|_| demuxer && e.src_pads().is_empty());
+            sink.is_some_and(|p| p.task_state() == gstreamer::TaskState::Paused)
+        };
+        nothing && self.pipeline.iterate_recurse().into_iter().flatten().any(stopped)
     }
 
     /// A pad came: the first video is taken, audio is tapped, the rest is drained.

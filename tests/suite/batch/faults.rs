@@ -67,7 +67,7 @@ fn every_fault_costs_one_clear_line_and_no_other_file() {
     for (name, why) in [
         ("zero.mp4", "it is empty (0 bytes)"),
         ("text.mp4", "cannot open text.mp4"),
-        ("truncated.mp4", "truncated.mp4"),
+        ("truncated.mp4", "cannot open truncated.mp4"),
         ("random.mp4", "cannot open random.mp4"),
         ("pipe.mp4", "it is a pipe (FIFO), not a file"),
     ] {
@@ -76,6 +76,20 @@ fn every_fault_costs_one_clear_line_and_no_other_file() {
         assert!(line.is_some_and(|l| l.contains(why)), "{name}: {line:?} in\n{}", out.stderr);
     }
     assert_eq!(state.len(), fine.len() + 2 + 5, "the folder and the dangling link are no jobs: {state:?}");
+}
+
+/// In a process that has everything loaded a demuxer gives up before decodebin hears what it says.
+#[test]
+fn a_file_without_index_is_refused_in_a_process_that_did_others() {
+    let dir = temp();
+    let input = dir.path().join("in");
+    videos(&input, &[("good.mp4", 40)]);
+    let good = fs::read(input.join("good.mp4")).unwrap();
+    // The largest goes first. What is left of the other one has no index.
+    fs::write(input.join("cut.mp4"), &good[..good.len() / 2]).unwrap();
+    let out = batch(dir.path(), "--jobs 1").fails(1);
+    out.says(&["cannot open cut.mp4: This file contains no playable streams"]);
+    assert_eq!(jobs(dir.path())["good.mp4"].0, "done");
 }
 
 #[test]
