@@ -308,7 +308,7 @@ impl<'a> Supervisor<'a> {
         // What is gathered is no file of the job's own.
         let folder = self.work_folder();
         ended.written.retain(|w| !Path::new(&w.path).starts_with(&folder));
-        // Another job's doing, perhaps: one more attempt, in a process of its own.
+        // Another job's doing, perhaps: one more attempt, in a new process.
         job.tries -= u32::from(inherited);
         let may_retry = (inherited || job.tries <= self.options.retries) && !self.control.stopping();
         match failure {

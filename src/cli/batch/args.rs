@@ -12,7 +12,7 @@ use crate::batch::watch::WhenDone;
 use crate::cli::run::EncodingArgs;
 use crate::config::Time;
 
-/// Runs one configuration over many files, each in a process of its own, with a journal to resume by and a report.
+/// Runs one configuration over many files, in child processes, with a journal to resume by and a report.
 ///
 /// Run again after anything, it does what is not done: new and changed inputs, those that failed, those that were cut off.
 /// An output counts as done only when it was opened again and its frames were counted.
