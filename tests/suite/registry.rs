@@ -128,12 +128,13 @@ fn check_bits(frame: &Frame, what: &str) {
 
 /// Every op's example on every raw format at odd, tiny, flat and single-pixel sizes: works, the same with any number of
 /// workers, and within the bits; or refuses with a reason.
-#[test]
-fn every_op_works_on_every_format_and_size() {
+///
+/// In parts, which run side by side: `part` of so many as there are tests below.
+fn every_op_works_on_every_format_and_size(part: usize) {
     gstreamer::init().expect("GStreamer");
     let formats: Vec<VideoFormat> = Layout::all_formats().collect();
     assert!(formats.len() > 40, "only {} formats", formats.len());
-    for e in ALL {
+    for e in ALL.iter().skip(part).step_by(4) {
         let settings = [read_op(e.example).expect(e.example)];
         let mut worked = 0;
         for format in &formats {
@@ -162,6 +163,26 @@ fn every_op_works_on_every_format_and_size() {
         }
         assert!(worked * 2 > formats.len() * 4, "{}: refuses most formats and sizes", e.name);
     }
+}
+
+#[test]
+fn every_op_works_on_every_format_and_size_1_of_4() {
+    every_op_works_on_every_format_and_size(0);
+}
+
+#[test]
+fn every_op_works_on_every_format_and_size_2_of_4() {
+    every_op_works_on_every_format_and_size(1);
+}
+
+#[test]
+fn every_op_works_on_every_format_and_size_3_of_4() {
+    every_op_works_on_every_format_and_size(2);
+}
+
+#[test]
+fn every_op_works_on_every_format_and_size_4_of_4() {
+    every_op_works_on_every_format_and_size(3);
 }
 
 /// With a region an op changes nothing outside of it, at any place, on any kind of layout.

@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 
 use super::clock::{Clock, Tick};
 use super::kalman::BoxFilter;
+use super::tremble::{Looks, Noise, Tremble};
 use super::{Followed, Settings, Tracker, assign, same_kind, take, usable};
 use crate::vision::{Detection, Rect};
 
@@ -23,7 +24,7 @@ const WEAK_OVERLAP: f64 = 0.5;
 /// Seconds after its last detection in which a weak one continues a track.
 const WEAK_FOR: f64 = 0.3;
 /// Seconds that a track on trial survives without being found.
-const TRIAL: f64 = 0.1;
+const TRIAL: f64 = 0.13;
 /// Worth of the direction, as in OC-SORT.
 const DIRECTION: f64 = 0.2;
 /// Seconds over which the direction is taken, at least: about OC-SORT's 3 frames of 30 a second, and no multiple of a usual
@@ -48,6 +49,7 @@ pub struct ByteOc {
     tracks: Vec<Track>,
     /// Numbers given so far.
     given: u32,
+    tremble: Tremble,
 }
 
 struct Track {
@@ -64,6 +66,7 @@ struct Track {
     hits: u32,
     /// When and where it was seen during the last [`SPAN`] and once before.
     path: VecDeque<(f64, Rect)>,
+    looks: Looks,
     appearance: Option<Vec<f32>>,
     last: Detection,
 }
@@ -71,7 +74,7 @@ struct Track {
 impl ByteOc {
     /// Follows nothing yet.
     pub fn new(settings: Settings) -> Self {
-        ByteOc { settings, clock: Clock::default(), tracks: Vec::new(), given: 0 }
+        ByteOc { settings, clock: Clock::default(), tracks: Vec::new(), given: 0, tremble: Tremble::default() }
     }
 
     fn advance(&mut self, time: f64, look: bool) {
@@ -125,6 +128,7 @@ impl Track {
             misses: 0,
             hits: 1,
             path: VecDeque::from([(now, d.rect)]),
+            looks: Looks::new(now, d.rect),
             appearance: d.embedding.as_ref().map(|e| e.to_vec()),
             last: d.clone(),
         }
@@ -178,11 +182,14 @@ impl Track {
         f64::from(ax - bx).hypot(f64::from(ay - by)) <= REACH * size
     }
 
-    fn found(&mut self, d: &Detection, now: f64) {
+    fn found(&mut self, d: &Detection, now: f64, tremble: &mut Tremble) {
+        self.looks.found(now, d.rect, self.misses > 0);
+        tremble.learn(&self.looks);
+        let noise = tremble.noise();
         if self.misses > 0 {
-            self.retrace(&d.rect, now);
+            self.retrace(&d.rect, now, noise);
         }
-        self.filter.correct(&d.rect);
+        self.filter.correct(&d.rect, noise);
         self.seen = self.filter;
         self.seen_at = now;
         self.misses = 0;
@@ -203,7 +210,7 @@ impl Track {
     }
 
     /// Goes back to when it was last seen, and from there straight to `rect`, as if it had been seen at each look.
-    fn retrace(&mut self, rect: &Rect, now: f64) {
+    fn retrace(&mut self, rect: &Rect, now: f64, noise: Noise) {
         let (from, steps) = (self.last.rect, self.misses.min(LONGEST_WAY) + 1);
         let dt = (now - self.seen_at) / f64::from(steps);
         self.filter = self.seen;
@@ -213,7 +220,7 @@ impl Track {
             let ((ax, ay), (bx, by)) = (from.center(), rect.center());
             self.filter.predict(dt);
             let (w, h) = (mix(from.w, rect.w), mix(from.h, rect.h));
-            self.filter.correct(&Rect::from_center(mix(ax, bx), mix(ay, by), w, h));
+            self.filter.correct(&Rect::from_center(mix(ax, bx), mix(ay, by), w, h), noise);
         }
         self.filter.predict(dt);
     }
@@ -236,7 +243,7 @@ impl Tracker for ByteOc {
         for (t, d) in &pairs {
             // One less than the count above: the looks that missed it before this one.
             self.tracks[*t].misses -= 1;
-            self.tracks[*t].found(seen[*d], now);
+            self.tracks[*t].found(seen[*d], now, &mut self.tremble);
         }
         for d in left {
             pairs.push((self.tracks.len(), d));
@@ -250,7 +257,7 @@ impl Tracker for ByteOc {
             }
             seen[d].track = track.id;
             if self.settings.smooth && track.id.is_some() {
-                seen[d].rect = track.filter.rect();
+                seen[d].rect = track.filter.shown(&seen[d].rect);
             }
             track.expected = track.filter.rect();
         }

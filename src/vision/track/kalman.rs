@@ -4,13 +4,12 @@
 //! a place that drifts a little besides. Both are solved exactly for any step, so that one long step and many short ones come to
 //! the same: frame rates and missed frames don't matter. All noise is in proportion to the box's own size.
 
+use super::tremble::Noise;
 use crate::vision::Rect;
 
 // How boxes move and are measured. Lengths are in sizes of the box, times in seconds. The values were chosen on detections of
-// three kinds (Faster R-CNN, ACF, DPM) at full, half and a third of the frame rate; each may change by a fifth without harm.
+// three kinds (Faster R-CNN, ACF, DPM) at full, half and a third of the frame rate; each may change by a quarter without harm.
 
-/// Standard deviation of a measured coordinate.
-const MEASURED: f64 = 0.12;
 /// How fast the standard deviation of the centre's velocity grows: per second and √second.
 const SHOVE: f64 = 0.5;
 /// How fast that of the centre grows besides: per √second. People sway, cameras shake.
@@ -21,10 +20,17 @@ const MEMORY: f64 = 10.0;
 const SIZE_SHOVE: f64 = 0.3;
 const SIZE_DRIFT: f64 = 0.15;
 const SIZE_MEMORY: f64 = 0.25;
+/// Standard deviation of where and how large it is: what comes into view is often seen in part.
+const FIRST: f64 = 0.12;
 /// Standard deviation of the velocity of what was seen once, in sizes per second: next to nothing is known.
 const START: f64 = 4.0;
 /// The same of width and height.
 const SIZE_START: f64 = 0.8;
+/// So many standard deviations off (squared), and the object does something that was not expected of it: then it is what was
+/// believed that is wrong.
+const SURPRISE: f64 = 4.0;
+/// Share of the detector's own box in what is shown of an object: the filter's alone is late where things grow and turn.
+const OWN: f32 = 0.3;
 
 /// One coordinate: value and velocity with their covariance.
 #[derive(Clone, Copy, Debug, Default)]
@@ -77,9 +83,15 @@ impl Axis {
     }
 
     fn correct(&mut self, measured: f64, deviation: f64) {
-        let s = self.xx + deviation * deviation;
-        let (kx, kv) = (self.xx / s, self.xv / s);
         let off = measured - self.x;
+        let noise = deviation * deviation;
+        if off * off > SURPRISE * (self.xx + noise) {
+            // As unsure as it takes for this to be usual.
+            let wider = (off * off / SURPRISE - noise) / self.xx;
+            (self.xx, self.xv, self.vv) = (self.xx * wider, self.xv * wider, self.vv * wider);
+        }
+        let s = self.xx + noise;
+        let (kx, kv) = (self.xx / s, self.xv / s);
         self.x += kx * off;
         self.v += kv * off;
         self.vv -= kv * self.xv;
@@ -100,7 +112,7 @@ const SMALLEST: f64 = 1.0;
 
 /// The sizes that coordinates are compared with: for the centre the side of a square of the same area, so that a box that is
 /// high and narrow may go either way; for width and height themselves.
-fn scales(w: f64, h: f64) -> [f64; 4] {
+pub(super) fn scales(w: f64, h: f64) -> [f64; 4] {
     let (w, h) = (w.max(SMALLEST), h.max(SMALLEST));
     let s = (w * h).sqrt();
     [s, s, w, h]
@@ -113,7 +125,7 @@ impl BoxFilter {
         let mut axes = [Axis::default(); 4];
         for (i, axis) in axes.iter_mut().enumerate() {
             let speed = if i < 2 { START } else { SIZE_START };
-            *axis = Axis { x: z[i], xx: (MEASURED * s[i]).powi(2), vv: (speed * s[i]).powi(2), ..Axis::default() };
+            *axis = Axis { x: z[i], xx: (FIRST * s[i]).powi(2), vv: (speed * s[i]).powi(2), ..Axis::default() };
         }
         BoxFilter { axes }
     }
@@ -133,11 +145,12 @@ impl BoxFilter {
         }
     }
 
-    /// It was seen here.
-    pub fn correct(&mut self, rect: &Rect) {
+    /// It was seen here, by a detector that errs by `noise`.
+    pub fn correct(&mut self, rect: &Rect, noise: Noise) {
         let (z, s) = (coordinates(rect), scales(self.axes[2].x, self.axes[3].x));
         for (i, axis) in self.axes.iter_mut().enumerate() {
-            axis.correct(z[i], MEASURED * s[i]);
+            let off = if i < 2 { noise.center } else { noise.size };
+            axis.correct(z[i], off * s[i]);
         }
     }
 
@@ -146,9 +159,19 @@ impl BoxFilter {
         let [x, y, w, h] = self.axes.map(|a| a.x as f32);
         Rect::from_center(x, y, w.max(0.0), h.max(0.0))
     }
+
+    /// The box to show where the detector, asked just now, says `seen`.
+    pub fn shown(&self, seen: &Rect) -> Rect {
+        let mine = self.axes.map(|a| a.x as f32);
+        let [sx, sy, sw, sh] = coordinates(seen).map(|v| v as f32);
+        let mix = |mine: f32, own: f32| mine + (own - mine) * OWN;
+        let [x, y, w, h] = [mix(mine[0], sx), mix(mine[1], sy), mix(mine[2], sw), mix(mine[3], sh)];
+        Rect::from_center(x, y, w.max(0.0), h.max(0.0))
+    }
 }
 
-fn coordinates(rect: &Rect) -> [f64; 4] {
+/// Centre x, centre y, width, height.
+pub(super) fn coordinates(rect: &Rect) -> [f64; 4] {
     let (x, y) = rect.center();
     [x, y, rect.w, rect.h].map(f64::from)
 }
@@ -161,11 +184,13 @@ mod tests {
         Rect::new(100.0 + 60.0 * t as f32, 50.0, 40.0, 100.0)
     }
 
+    const NOISE: Noise = Noise { center: 0.12, size: 0.12 };
+
     fn followed(times: impl IntoIterator<Item = f64>) -> BoxFilter {
         let (mut filter, mut now) = (BoxFilter::new(&walker(0.0)), 0.0);
         for t in times {
             filter.predict(t - now);
-            filter.correct(&walker(t));
+            filter.correct(&walker(t), NOISE);
             now = t;
         }
         filter

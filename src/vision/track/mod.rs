@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! detections ─► predict (kalman.rs) ─► similarities ─► assign.rs ─► correct, begin, end ─► numbers
+//!                     ▲ noise                                            │
+//!                tremble.rs ◄────────────────── looks ───────────────────┘
 //! ```
 
 mod assign;
@@ -9,6 +11,7 @@ mod byte_oc;
 mod clock;
 mod kalman;
 mod sort;
+mod tremble;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -4,6 +4,7 @@
 
 use super::clock::{Clock, Tick};
 use super::kalman::BoxFilter;
+use super::tremble::{Looks, Tremble};
 use super::{Followed, Settings, Tracker, assign, same_kind, usable};
 use crate::vision::{Detection, Rect};
 
@@ -13,6 +14,7 @@ pub struct Sort {
     clock: Clock,
     tracks: Vec<Track>,
     given: u32,
+    tremble: Tremble,
 }
 
 struct Track {
@@ -23,13 +25,14 @@ struct Track {
     seen_at: f64,
     missed: bool,
     hits: u32,
+    looks: Looks,
     last: Detection,
 }
 
 impl Sort {
     /// Follows nothing yet.
     pub fn new(settings: Settings) -> Self {
-        Sort { settings, clock: Clock::default(), tracks: Vec::new(), given: 0 }
+        Sort { settings, clock: Clock::default(), tracks: Vec::new(), given: 0, tremble: Tremble::default() }
     }
 
     fn advance(&mut self, time: f64, look: bool) {
@@ -61,23 +64,26 @@ impl Tracker for Sort {
             let fits = overlap >= settings.overlap && same_kind(&track.last, d, settings);
             if fits { f64::from(overlap) } else { 0.0 }
         });
-        self.tracks.iter_mut().for_each(|t| t.missed = true);
+        let mut missed = vec![true; self.tracks.len()];
         let mut left = vec![true; sure.len()];
         let mut pairs = Vec::with_capacity(sure.len());
         for (t, c) in found {
-            left[c] = false;
+            (left[c], missed[t]) = (false, false);
             pairs.push((t, sure[c]));
             let (track, d) = (&mut self.tracks[t], &*seen[sure[c]]);
-            track.filter.correct(&d.rect);
-            (track.seen_at, track.missed, track.hits) = (now, false, track.hits.saturating_add(1));
+            track.looks.found(now, d.rect, track.missed);
+            self.tremble.learn(&track.looks);
+            track.filter.correct(&d.rect, self.tremble.noise());
+            (track.seen_at, track.hits) = (now, track.hits.saturating_add(1));
             track.last.clone_from(d);
         }
+        self.tracks.iter_mut().zip(missed).for_each(|(track, missed)| track.missed = missed);
         for d in sure.iter().zip(left).filter(|(_, left)| *left).map(|(d, _)| *d) {
             pairs.push((self.tracks.len(), d));
             let (filter, last) = (BoxFilter::new(&seen[d].rect), seen[d].clone());
-            let expected = last.rect;
+            let (expected, looks) = (last.rect, Looks::new(now, last.rect));
             let (since, seen_at, missed, hits) = (now, now, false, 1);
-            self.tracks.push(Track { id: None, filter, expected, since, seen_at, missed, hits, last });
+            self.tracks.push(Track { id: None, filter, expected, since, seen_at, missed, hits, looks, last });
         }
         for (t, d) in pairs {
             let track = &mut self.tracks[t];
@@ -88,7 +94,7 @@ impl Tracker for Sort {
             track.expected = track.filter.rect();
             seen[d].track = track.id;
             if self.settings.smooth && track.id.is_some() {
-                seen[d].rect = track.expected;
+                seen[d].rect = track.filter.shown(&seen[d].rect);
             }
         }
     }
