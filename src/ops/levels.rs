@@ -71,13 +71,23 @@ enum Map {
     Keep,
     /// The same for all pixels: a row's beginning.
     Fill([u8; BLOCK]),
-    Affine(Box<Affine>, Vec<[u8; 256]>),
+    Shift(Box<Shift>),
+    Affine(Box<Affine>),
     Table(Vec<[u8; 256]>),
     Deep(Vec<Option<Vec<u16>>>),
 }
 
 /// Samples that the fast loop does at once: a multiple of any number of channels, and of a vector.
 const BLOCK: usize = 48;
+
+/// `(s ^ flip) + add − sub`, saturated, from `low` to `high`: straight lines of slope 1 and −1, which need no wider numbers.
+struct Shift {
+    flip: [u8; BLOCK],
+    add: [u8; BLOCK],
+    sub: [u8; BLOCK],
+    low: [u8; BLOCK],
+    high: [u8; BLOCK],
+}
 
 /// `((s ^ flip) · 2⁸ · mul / 2¹⁶ + add − sub) / 2⁶`, saturated, from `low` to `high`, for each place in a block. The
 /// compiler makes vectors of it, three times as fast as a table; it would not with `clamp`, which may panic.
@@ -155,11 +165,14 @@ impl Map {
         let small =
             |t: &Option<Vec<u16>>| -> [u8; 256] { std::array::from_fn(|i| t.as_ref().map_or(i as u8, |t| t[i] as u8)) };
         let tables: Vec<[u8; 256]> = tables.iter().map(small).collect();
+        if let Some(shift) = Shift::of(&tables) {
+            return Map::Shift(Box::new(shift));
+        }
         let identity: Vec<f64> = (0..256).map(f64::from).collect();
         let exact = |w: &Option<(Vec<f64>, Scale)>| w.as_ref().map_or_else(|| identity.clone(), |w| w.0.clone());
         let fitted: Option<Vec<Fit>> = wanted.iter().zip(&tables).map(|(w, t)| Fit::of(&exact(w), t)).collect();
         match fitted {
-            Some(fits) => Map::Affine(Box::new(Affine::of(&fits)), tables),
+            Some(fits) => Map::Affine(Box::new(Affine::of(&fits))),
             None => Map::Table(tables),
         }
     }
@@ -168,11 +181,8 @@ impl Map {
         match self {
             Map::Keep => {}
             Map::Fill(pattern) => row.chunks_mut(BLOCK).for_each(|c| c.copy_from_slice(&pattern[..c.len()])),
-            Map::Affine(affine, tables) => {
-                let (blocks, rest) = row.as_chunks_mut::<BLOCK>();
-                affine.run(blocks);
-                look_up(rest, tables);
-            }
+            Map::Shift(shift) => shift_along(shift, row),
+            Map::Affine(affine) => move_along(affine, row),
             Map::Table(tables) => look_up(row, tables),
             Map::Deep(tables) => {
                 for (k, table) in tables.iter().enumerate() {
@@ -270,20 +280,58 @@ impl Affine {
             high: std::array::from_fn(|i| at(i).high),
         }
     }
+}
 
-    fn run(&self, blocks: &mut [[u8; BLOCK]]) {
-        move_along(self, blocks);
+impl Shift {
+    /// The arithmetic that gives exactly `tables`, if it is that simple.
+    fn of(tables: &[[u8; 256]]) -> Option<Self> {
+        let one = |table: &[u8; 256]| {
+            let (low, high) = (*table.iter().min()?, *table.iter().max()?);
+            // Where nothing is cut off.
+            let inside = (0..=255u8).find(|s| (low + 1..high).contains(&table[usize::from(*s)]))?;
+            [0, 255].into_iter().find_map(|flip| {
+                let moved = i16::from(table[usize::from(inside)]) - i16::from(inside ^ flip);
+                let (add, sub) = (u8::try_from(moved).unwrap_or(0), u8::try_from(-moved).unwrap_or(0));
+                let at = |s: u8| (s ^ flip).saturating_add(add).saturating_sub(sub).min(high).max(low);
+                (0..=255u8).all(|s| at(s) == table[usize::from(s)]).then_some([flip, add, sub, low, high])
+            })
+        };
+        let all = tables.iter().map(one).collect::<Option<Vec<_>>>()?;
+        let [flip, add, sub, low, high] =
+            std::array::from_fn(|part| std::array::from_fn(|i| all[i % all.len()][part]));
+        Some(Shift { flip, add, sub, low, high })
     }
 }
 
 #[multiversion(targets("x86_64+avx2"))]
-fn move_along(Affine { flip, mul, add, sub, low, high }: &Affine, blocks: &mut [[u8; BLOCK]]) {
+fn shift_along(Shift { flip, add, sub, low, high }: &Shift, row: &mut [u8]) {
+    let at = |s: u8, i: usize| (s ^ flip[i]).saturating_add(add[i]).saturating_sub(sub[i]).min(high[i]).max(low[i]);
+    let (blocks, rest) = row.as_chunks_mut::<BLOCK>();
     for block in blocks {
         for i in 0..BLOCK {
-            let scaled = (u32::from(u16::from(block[i] ^ flip[i]) << 8) * u32::from(mul[i])) >> 16;
-            let moved = (scaled as u16).saturating_add(add[i]).saturating_sub(sub[i]) >> 6;
-            block[i] = (moved.min(255) as u8).min(high[i]).max(low[i]);
+            block[i] = at(block[i], i);
         }
+    }
+    for (i, s) in rest.iter_mut().enumerate().take(BLOCK) {
+        *s = at(*s, i);
+    }
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn move_along(Affine { flip, mul, add, sub, low, high }: &Affine, row: &mut [u8]) {
+    let at = |s: u8, i: usize| {
+        let scaled = (u32::from(u16::from(s ^ flip[i]) << 8) * u32::from(mul[i])) >> 16;
+        let moved = (scaled as u16).saturating_add(add[i]).saturating_sub(sub[i]) >> 6;
+        (moved.min(255) as u8).min(high[i]).max(low[i])
+    };
+    let (blocks, rest) = row.as_chunks_mut::<BLOCK>();
+    for block in blocks {
+        for i in 0..BLOCK {
+            block[i] = at(block[i], i);
+        }
+    }
+    for (i, s) in rest.iter_mut().enumerate().take(BLOCK) {
+        *s = at(*s, i);
     }
 }
 
@@ -311,7 +359,7 @@ mod tests {
         assert_eq!(Scale::of(Component::Alpha, &spec(VideoFormat::Rgba, "sRGB")), None);
     }
 
-    /// The fast arithmetic is the table, to the last bit, for whatever brightness and contrast.
+    /// The fast arithmetic is right to the last bit, for whatever brightness and contrast.
     #[test]
     fn straight_lines_are_arithmetic_and_exact() {
         let spec = spec(VideoFormat::I420, "bt709");
@@ -320,16 +368,20 @@ mod tests {
             for offset in [-0.6, -0.1, 0.0, 0.013, 0.25] {
                 let levels = Levels::new(&spec, |_, v| gain * v + offset);
                 let scale = Scale::of(Component::Y, &spec).unwrap();
-                let Map::Affine(affine, tables) = &levels.planes[0] else { continue };
+                let map = &levels.planes[0];
+                assert_eq!(matches!(map, Map::Shift(_)), gain.abs() == 1.0 && offset != 0.0 || gain == -1.0);
+                if !matches!(map, Map::Shift(_) | Map::Affine(_)) {
+                    continue;
+                }
                 arithmetic += 1;
                 for s in 0..=255u8 {
-                    let mut blocks = [[s; BLOCK]];
-                    affine.run(&mut blocks);
-                    let [block] = blocks;
-                    assert_eq!(block, [tables[0][usize::from(s)]; BLOCK]);
+                    // A block and a part of one.
+                    let mut row = [s; BLOCK + 7];
+                    map.run(&mut row, 0);
+                    assert_eq!(row, [row[0]; BLOCK + 7]);
                     let exact = scale.exact(gain * scale.value(f64::from(s)) + offset).clamp(1.0, 254.0);
-                    let right = (f64::from(block[0]) - exact).abs() <= 0.5 + 1e-9;
-                    assert!(right || block[0] == s, "{gain} {offset}: {s}");
+                    let right = (f64::from(row[0]) - exact).abs() <= 0.5 + 1e-9;
+                    assert!(right || row[0] == s, "{gain} {offset}: {s}");
                 }
             }
         }

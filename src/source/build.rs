@@ -3,6 +3,7 @@
 //! ```text
 //! file, URI, stdin   uridecodebin ─┬─ video ─► attach ─► appsink
 //!                                  └─ audio, still encoded ─► appsink (one a track)
+//! raw y4m file       filesrc ─► y4mdec ─► attach ─► appsink
 //! camera             device ─► capsfilter ─► decodebin ─► attach ─► appsink
 //! test               videotestsrc ─► capsfilter ─► attach ─► appsink      audiotestsrc ─► appsink
 //! pipeline           the user's text ─► attach ─► appsink
@@ -105,6 +106,7 @@ pub fn open(
         found: Mutex::default(),
     });
     match input {
+        Input::File(path) if elements::is_y4m(path) && crate::gst::has("y4mdec") => elements::y4m(&site, path)?,
         Input::File(_) => decode::decode(&site, &located.unwrap_or_default())?,
         Input::Uri(uri) => {
             let remote = Arc::new(Remote::new(uri));

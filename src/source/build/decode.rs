@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// A local file, or standard input.
 pub(super) fn decode(site: &Arc<Site>, uri: &str) -> Result<(), Failure> {
     let bin = make("uridecodebin")?;
     if let Some(b) = bin.downcast_ref::<gstreamer::Bin>() {
