@@ -309,7 +309,6 @@ impl<'a> Supervisor<'a> {
         let folder = self.work_folder();
         ended.written.retain(|w| !Path::new(&w.path).starts_with(&folder));
         // Another job's doing, perhaps: one more attempt, in a new process.
-        job.tries -= u32::from(inherited);
         let may_retry = (inherited || job.tries <= self.options.retries) && !self.control.stopping();
         match failure {
             Some(f) if self.room.lacked(&f) => {
@@ -320,6 +319,7 @@ impl<'a> Supervisor<'a> {
                 self.show.say(&format!("again: {}", f.message));
                 ended.failure = Some(f);
                 self.journal.end(job.id, State::Waiting, &ended)?;
+                job.tries -= u32::from(inherited);
                 job.alone = true;
                 self.queue.push_back(job);
                 Ok(())

@@ -28,6 +28,7 @@ use super::network::Remote;
 use super::packets::{self, Encoded};
 use super::pull::Puller;
 use super::timeline::Timeline;
+use super::truncation::Raw;
 use super::{AudioTrack, Facts, Input, Opened, Taps, cameras, edits};
 use crate::config::{SourceSettings, did_you_mean};
 use crate::control::Control;
@@ -106,8 +107,10 @@ pub fn open(
         found: Mutex::default(),
     });
     match input {
-        Input::File(path) if elements::is_y4m(path) && crate::gst::has("y4mdec") => elements::y4m(&site, path)?,
-        Input::File(_) => decode::decode(&site, &located.unwrap_or_default())?,
+        Input::File(path) => match Raw::of(path) {
+            Some(raw) => elements::y4m(&site, path, &raw)?,
+            None => decode::decode(&site, &located.unwrap_or_default())?,
+        },
         Input::Uri(uri) => {
             let remote = Arc::new(Remote::new(uri));
             puller.remote = Some(remote.clone());

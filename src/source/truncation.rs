@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// Says what is missing when `path` is an AVI, MP4/MOV or Matroska/WebM file whose last part is not there.
+/// Says what is missing when `path` is an AVI, MP4/MOV, Matroska/WebM or YUV4MPEG2 file whose last part is not there.
 pub fn check(path: &Path) -> Option<String> {
     let mut file = File::open(path).ok()?;
     let len = file.metadata().ok()?.len();
@@ -22,6 +22,9 @@ fn expected_len(file: &mut File, len: u64) -> Option<u64> {
         // 0 and the largest value are written by recorders that do not know yet.
         return (size != 0 && size != 0xffff_ffff).then_some(size + 8);
     }
+    if head.starts_with(b"YUV4MPEG2 ") {
+        return Raw::read(file)?.len(file, len);
+    }
     if matches!(head.get(4..8)?, b"ftyp" | b"moov" | b"mdat" | b"free" | b"wide" | b"skip") {
         return boxes(file, len)?.last().map(|b| b.start + b.size);
     }
@@ -38,6 +41,58 @@ fn expected_len(file: &mut File, len: u64) -> Option<u64> {
         return Some(segment as u64 + 4 + n as u64 + size?);
     }
     None
+}
+
+/// What the first line of a YUV4MPEG2 file says: raw pictures, one after the other.
+pub struct Raw {
+    /// Pixels.
+    pub width: u64,
+    /// Pixels.
+    pub height: u64,
+    /// Their layout, as in the file: `420jpeg`, `444`, `mono`, `422p10`, …
+    pub space: String,
+    /// Length of the line with its end.
+    line: u64,
+}
+
+impl Raw {
+    /// Reads it; `None` for other files.
+    pub fn of(path: &Path) -> Option<Self> {
+        Self::read(&mut File::open(path).ok()?)
+    }
+
+    fn read(file: &mut File) -> Option<Self> {
+        let mut head = Vec::new();
+        file.seek(SeekFrom::Start(0)).ok()?;
+        file.by_ref().take(256).read_to_end(&mut head).ok()?;
+        let line = head.split(|b| *b == b'\n').next()?;
+        let mut words = std::str::from_utf8(line).ok()?.split(' ');
+        words.next().filter(|w| *w == "YUV4MPEG2")?;
+        let side = |key: char| words.clone().find_map(|w| w.strip_prefix(key)?.parse().ok());
+        let (width, height) = (side('W')?, side('H')?);
+        let space = words.find_map(|w| w.strip_prefix('C')).unwrap_or("420jpeg").to_owned();
+        Some(Raw { width, height, space, line: line.len() as u64 + 1 })
+    }
+
+    /// The file's length with its last picture whole, where all pictures have the plain header `FRAME`.
+    fn len(&self, file: &mut File, len: u64) -> Option<u64> {
+        const FRAME: &[u8] = b"FRAME\n";
+        let (w, h) = (self.width, self.height);
+        let chroma = match self.space.as_str() {
+            "420" | "420jpeg" | "420paldv" | "420mpeg2" => w.div_ceil(2).checked_mul(h.div_ceil(2))?,
+            "422" => w.div_ceil(2).checked_mul(h)?,
+            "411" => w.div_ceil(4).checked_mul(h)?,
+            "444" => w.checked_mul(h)?,
+            "mono" => 0,
+            _ => return None,
+        };
+        let one = w.checked_mul(h)?.checked_add(chroma.checked_mul(2)?)?.checked_add(FRAME.len() as u64)?;
+        let n = len.checked_sub(self.line)?.div_ceil(one);
+        let mut last = [0; FRAME.len()];
+        file.seek(SeekFrom::Start(self.line + n.checked_sub(1)? * one)).ok()?;
+        let there = file.read(&mut last).ok()?;
+        FRAME.starts_with(&last[..there]).then_some(self.line + n * one)
+    }
 }
 
 /// What the boxes of an MP4 or QuickTime file say about its being whole.
@@ -163,6 +218,14 @@ mod tests {
         assert_eq!(check_bytes(&mkv(20, 20)), None);
         assert!(check_bytes(&mkv(20, 5)).is_some());
         assert_eq!(check_bytes(&mkv(0x7f, 5)), None, "unknown size");
+        let y4m = |n: usize, frame: &[u8]| {
+            let one = [frame, &[7; 6]].concat();
+            [&b"YUV4MPEG2 W2 H2 F25:1 C420jpeg\n"[..], &one, &one[..n]].concat()
+        };
+        assert_eq!(check_bytes(&y4m(12, b"FRAME\n")), None);
+        assert_eq!(check_bytes(&y4m(0, b"FRAME\n")), None);
+        assert!(check_bytes(&y4m(9, b"FRAME\n")).unwrap().contains("52 of 55"));
+        assert_eq!(check_bytes(&y4m(9, b"FRAME Ip\n")), None, "not known");
         for junk in [&b""[..], b"x", b"RIFF", b"\x1a\x45\xdf\xa3"] {
             assert_eq!(check_bytes(junk), None);
         }

@@ -312,3 +312,41 @@ fn a_name_that_is_not_utf_8_is_read_or_refused_in_words() {
     let run = fw!["run", &path, "-o", "null"].end();
     assert!(run.code == 0 || run.code == 2 && run.stderr.contains("UTF-8"), "{}", run.stderr);
 }
+
+#[test]
+fn raw_files_are_read_whole_and_what_cannot_be_read_says_so() {
+    let dir = temp();
+    let (made, copy) = (dir.path().join("made.mkv"), dir.path().join("copy.mkv"));
+    fw!["run", "generate:counter", "-o", &made].words("--frames 40 --size 321x242 --fps 25 --encoder ffv1").ok();
+    let even = dir.path().join("even.mkv");
+    fw!["run", "generate:counter", "-o", &even].words("--frames 40 --size 320x240 --fps 25 --encoder ffv1").ok();
+    let make = |format: &str, from: &Path, to: &Path| {
+        let words = "-v error -y -i FROM -strict -1 -pix_fmt".split(' ');
+        let mut args: Vec<&OsStr> = words.map(|w| if w == "FROM" { from.as_os_str() } else { OsStr::new(w) }).collect();
+        args.extend([OsStr::new(format), to.as_os_str()]);
+        tool("ffmpeg", &args);
+    };
+    // Every layout of 8 bits, with chroma over odd sizes where that can be read.
+    for (format, from) in
+        [("yuv420p", &made), ("yuv422p", &made), ("yuv444p", &made), ("yuv411p", &even), ("gray", &even)]
+    {
+        let raw = dir.path().join(format!("{format}.y4m"));
+        make(format, from, &raw);
+        fw!["run", &raw, "-o", &copy].words("--overwrite --encoder ffv1").ok();
+        let media = Media::open(&copy);
+        assert!(media.raw(format) == Media::open(&raw).raw(format), "{format}: other pictures");
+        assert!(media.pts().iter().enumerate().all(|(i, t)| (t - i as f64 / 25.0).abs() < 0.0011), "{format}");
+        fw!["run", &raw, "-o", &copy].words("--overwrite --encoder ffv1 --start 0.8 --frames 5").ok();
+        assert_eq!(counters(&Media::open(&copy)), (20..25).collect::<Vec<_>>(), "{format}");
+    }
+    let whole = std::fs::read(dir.path().join("yuv420p.y4m")).expect("the file");
+    let cut = dir.path().join("cut.y4m");
+    std::fs::write(&cut, &whole[..whole.len() - 1000]).expect("a file");
+    fw!["run", &cut, "-o", &copy].words("--overwrite --encoder ffv1").fails(3).says(&["cut short"]);
+    assert_eq!(counters(&Media::open(&copy)), (0..39).collect::<Vec<_>>());
+    let deep = dir.path().join("deep.y4m");
+    for (format, says) in [("yuv420p10le", "420p10"), ("gray", "321 pixels wide as mono")] {
+        make(format, &made, &deep);
+        fw!["run", &deep, "-o", "null"].fails(3).says(&[says, "8 bits", "ffv1"]);
+    }
+}

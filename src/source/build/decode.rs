@@ -48,8 +48,7 @@ pub(super) fn decode_with(site: &Arc<Site>, bin: &gstreamer::Element, uri: &str)
 
 /// Wires the signals that decodebin and uridecodebin share.
 pub(super) fn decoders(site: &Arc<Site>, bin: &gstreamer::Element) {
-    let (weak, timeline) = (Arc::downgrade(site), site.timeline.clone());
-    let (watching, unedited) = (weak.clone(), site.unedited);
+    let (watching, timeline, unedited) = (Arc::downgrade(site), site.timeline.clone(), site.unedited);
     if let Some(b) = bin.downcast_ref::<gstreamer::Bin>() {
         b.connect_deep_element_added(move |_, _, e| {
             match e.factory().map(|f| f.name()).as_deref() {
@@ -71,6 +70,12 @@ pub(super) fn decoders(site: &Arc<Site>, bin: &gstreamer::Element) {
             }
         });
     }
+    pads(site, bin);
+}
+
+/// Takes the streams of an element whose pads come by and by.
+pub(super) fn pads(site: &Arc<Site>, bin: &gstreamer::Element) {
+    let weak = Arc::downgrade(site);
     bin.connect_pad_added(move |_, pad| {
         if let Some(site) = weak.upgrade() {
             site.pad(pad);

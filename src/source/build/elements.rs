@@ -1,36 +1,42 @@
 //! Inputs that are elements: raw files, cameras, test pictures, what the user wrote as a pipeline.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
+use super::super::locate::shown;
+use super::super::truncation::Raw;
 use super::*;
-
-/// True for a file of raw pictures (YUV4MPEG2) in a format that y4mdec reads wherever it is.
-pub(super) fn is_y4m(path: &Path) -> bool {
-    let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(256).read_to_end(&mut head));
-    let line = head.split(|b| *b == b'\n').next().and_then(|line| std::str::from_utf8(line).ok()).unwrap_or_default();
-    let mut words = line.split(' ');
-    read.is_ok()
-        && words.next() == Some("YUV4MPEG2")
-        && words.all(|w| !w.starts_with('C') || matches!(w, "C420jpeg" | "C420paldv" | "C420mpeg2" | "C422" | "C444"))
-}
 
 /// Bytes that it is read by. With GStreamer's own 4 KiB, which decodebin uses, too, a picture of 1280x720 takes 0.9 ms instead of
 /// 0.2.
 const BLOCK: u32 = 256 << 10;
 
 /// Straight, since decodebin would load libavcodec as well: its demuxer claims the file's extension, and that takes as long as
-/// two hundred pictures.
-pub(super) fn y4m(site: &Arc<Site>, path: &Path) -> Result<(), Failure> {
-    let (source, decoder) = (make("filesrc")?, make("y4mdec")?);
+/// two hundred pictures. It is taken only for what y4mdec does not read, and only where its rows need no padding, which it
+/// forgets. Nobody reads more than 8 bits, in GStreamer 1.22: one takes them for 8, the other one crashes.
+pub(super) fn y4m(site: &Arc<Site>, path: &Path, raw: &Raw) -> Result<(), Failure> {
+    let plain = ["420", "420jpeg", "420paldv", "420mpeg2", "422", "444"].contains(&raw.space.as_str());
+    let packed = match raw.space.as_str() {
+        "mono" => raw.width.is_multiple_of(4),
+        "411" => raw.width.is_multiple_of(16),
+        _ => false,
+    };
+    if !plain && !packed {
+        let what = format!("{} pixels wide as {}", raw.width, raw.space);
+        let can = "420, 422 and 444 of 8 bits can be read, and 411 and mono where rows need no padding";
+        return Err(Failure::input(format!("cannot open {}: raw pictures {what}: {can}", shown(path.as_os_str())))
+            .fix("ffmpeg -i FILE -c:v ffv1 FILE.mkv makes a file of it that loses nothing"));
+    }
+    let (source, decoder) = (make("filesrc")?, make(if plain { "y4mdec" } else { "avdemux_yuv4mpegpipe" })?);
     source.set_property("location", path);
     source.set_property("blocksize", BLOCK);
     site.add(&source)?;
     site.add(&decoder)?;
     source.link(&decoder).map_err(|e| Failure::failed(e.to_string()))?;
-    site.only_video(&decoder)
+    if plain {
+        return site.only_video(&decoder);
+    }
+    super::decode::pads(site, &decoder);
+    Ok(())
 }
 
 pub(super) fn camera(site: &Arc<Site>, which: &str, settings: &SourceSettings) -> Result<(), Failure> {
