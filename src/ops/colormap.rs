@@ -9,9 +9,9 @@ use opencv::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::levels::Scale;
 use super::matrix::rgb_to_yuv;
 use super::rows::Place;
+use super::scale::Scale;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Stream};
 use crate::frame::{Color, Component, Frame, FrameError, Spec, shape_scratch};
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::levels::Scale;
+use super::scale::Scale;
 
 /// A table of red, green, blue, with values from 0 to 1.
 #[derive(Debug, PartialEq)]

@@ -6,8 +6,9 @@ use opencv::imgproc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::levels::{Scale, look_up};
+use super::levels::look_up;
 use super::luma::Luma;
+use super::scale::Scale;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Stream};
 use crate::frame::{Component, Frame, FrameError, Spec};
 

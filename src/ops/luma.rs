@@ -4,8 +4,9 @@ use opencv::core::{self, Mat};
 use opencv::prelude::*;
 
 use super::OpError;
-use super::levels::{Levels, Scale};
+use super::levels::Levels;
 use super::rows::Place;
+use super::scale::Scale;
 use crate::frame::{Component, Frame, FrameError, Spec};
 
 /// Room to work in, and what [`Luma::work`] made.

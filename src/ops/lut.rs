@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cube::{Cube, Table};
-use super::levels::Scale;
 use super::matrix::{Step, add_means, rgb_to_yuv, spread};
 use super::rows::Place;
+use super::scale::Scale;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Stream};
 use crate::frame::{Component, Frame, FrameError, Spec};
 

@@ -1,7 +1,7 @@
 //! A matrix over the three colour components of every pixel, on native planes.
 
-use super::levels::Scale;
 use super::rows::Place;
+use super::scale::Scale;
 use crate::frame::{Component, Frame, FrameError, Spec, kr_kb};
 
 /// Three by three.

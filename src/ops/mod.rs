@@ -68,6 +68,7 @@ mod rotate;
 mod rows;
 mod sample;
 mod saturation;
+mod scale;
 mod scenes;
 mod settings;
 mod sharpen;

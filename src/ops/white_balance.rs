@@ -7,8 +7,9 @@ use opencv::core;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::levels::{Levels, Scale};
+use super::levels::Levels;
 use super::matrix::{ColorMatrix, Matrix, components, product, rgb_to_yuv};
+use super::scale::Scale;
 use super::{Group, Invalid, Mode, Op, OpConfig, OpError, Stream};
 use crate::frame::{Component, Frame, FrameError, Spec};
 
