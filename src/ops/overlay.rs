@@ -16,7 +16,7 @@ use crate::frame::{Color, Component, Frame, FrameError, Plane, Spec};
 const ONE: u32 = 1 << 15;
 
 /// What to draw: layers over each other on `width × height` pixels of the full picture.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overlay {
     /// Pixels.
     pub width: u32,
@@ -27,7 +27,7 @@ pub struct Overlay {
 }
 
 /// Colour seen through a mask.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Layer {
     /// What shows.
     pub paint: Paint,
@@ -38,7 +38,7 @@ pub struct Layer {
 }
 
 /// The colour of a layer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Paint {
     /// One for all pixels.
     Flat(Color),
@@ -67,6 +67,24 @@ impl Overlay {
         mask.clear();
         mask.extend(rgba.chunks_exact(4).map(|p| p[3]));
         self.layers.push(Layer { paint: Paint::Pixels(pixels), mask, opacity });
+    }
+
+    /// The columns from `from` to before `end`.
+    pub fn cut(&self, from: u32, end: u32) -> Overlay {
+        fn rows<T: Clone>(all: &[T], width: u32, from: u32, end: u32) -> Vec<T> {
+            let mut part = Vec::with_capacity(all.len() / width as usize * (end - from) as usize);
+            all.chunks_exact(width as usize).for_each(|row| part.extend_from_slice(&row[from as usize..end as usize]));
+            part
+        }
+        let part = |layer: &Layer| Layer {
+            paint: match &layer.paint {
+                Paint::Flat(color) => Paint::Flat(*color),
+                Paint::Pixels(all) => Paint::Pixels(rows(all, self.width, from, end)),
+            },
+            mask: rows(&layer.mask, self.width, from, end),
+            opacity: layer.opacity,
+        };
+        Overlay { width: end - from, height: self.height, layers: self.layers.iter().map(part).collect() }
     }
 
     /// Draws on one frame with the overlay's left top corner at (`x`, `y`), which may lie outside of the picture; what

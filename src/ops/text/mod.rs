@@ -3,6 +3,7 @@
 mod hershey;
 mod ink;
 mod label;
+mod pieces;
 mod rate;
 mod template;
 #[cfg(test)]
@@ -19,10 +20,11 @@ pub use self::label::Labels;
 pub use self::template::FIELDS;
 
 use self::ink::{Bounds, Ink};
+use self::pieces::Pieces;
 use self::rate::Rate;
 use self::template::{Template, Values};
 use super::drawing::Drawn;
-use super::overlay::{Layer, Overlay, Paint, Prepared};
+use super::overlay::{Layer, Overlay, Paint};
 use super::smpte::{DropFrame, Smpte};
 use super::{Group, Invalid, Length, Mode, Op, OpConfig, OpError, Position, Reach, Stream};
 use crate::config::Rate as Fps;
@@ -208,9 +210,9 @@ struct Writer {
     counting: Counting,
     timecode: Option<Smpte>,
     text: String,
-    /// The text that `prepared` shows.
+    /// The text that `pieces` show.
     shown: Option<String>,
-    prepared: Prepared,
+    pieces: Pieces,
 }
 
 /// Lengths in pixels of this picture.
@@ -238,7 +240,7 @@ impl Writer {
             timecode: None,
             text: String::new(),
             shown: None,
-            prepared: Prepared::default(),
+            pieces: Pieces::default(),
         }
     }
 
@@ -314,7 +316,7 @@ impl Writer {
         }
         let (overlay, window) = self.lay_down();
         let Some(spec) = &self.spec else { return };
-        self.prepared.set(&overlay, spec, window.left, window.top);
+        self.pieces.set(&overlay, spec, window);
         let shown = self.shown.get_or_insert_default();
         shown.clone_from(&self.text);
     }
@@ -364,6 +366,7 @@ impl Op for Writer {
         self.rate = Rate::of(input);
         self.spec = Some(input.clone());
         self.shown = None;
+        self.pieces.clear();
         // Fonts that fixed parts of the text need are looked for here, not while frames wait.
         self.fill_in(0, ClockTime::ZERO, ClockTime::ZERO, &Meta::default());
         if let Some(letters) = &mut self.letters {
@@ -380,6 +383,6 @@ impl Op for Writer {
         if self.shown.as_deref() != Some(self.text.as_str()) {
             self.compose();
         }
-        Ok(self.prepared.blend(frame)?)
+        Ok(self.pieces.blend(frame)?)
     }
 }

@@ -213,3 +213,47 @@ fn the_frame_rate_is_measured_where_the_stream_does_not_say() {
     w.edit(&mut f).unwrap();
     assert_eq!(w.text, "29.97");
 }
+
+#[test]
+fn columns_make_up_the_whole_drawing() {
+    let formats = [
+        VideoFormat::I420,
+        VideoFormat::Nv12,
+        VideoFormat::Y41b,
+        VideoFormat::I42010le,
+        VideoFormat::Bgr,
+        VideoFormat::Rgba,
+    ];
+    for format in formats {
+        let before = frame(format, 321, 99);
+        let config = Text {
+            position: at("3,5"),
+            background: Some(Color::rgb(200, 30, 30)),
+            outline: pixels(1.5),
+            opacity: 0.8,
+            size: pixels(21.0),
+            ..text("{frame}")
+        };
+        let mut writer = writer(config, &before);
+        let mut pieces = Pieces::default();
+        // What comes after another text is what it would be alone; some end at the picture's border.
+        for text in ["00:00:01:09 there", "00:00:01:10 there", "1", "", "a text that is wider than the picture is", "y"]
+        {
+            writer.text = text.into();
+            let (overlay, window) = writer.lay_down();
+            pieces.set(&overlay, before.spec(), window);
+            let (mut by_pieces, mut whole) = (frame(format, 321, 99), frame(format, 321, 99));
+            pieces.blend(&mut by_pieces).unwrap();
+            overlay.blend(&mut whole, window.left, window.top).unwrap();
+            let (a, b, clean) = (by_pieces.planes().unwrap(), whole.planes().unwrap(), before.planes().unwrap());
+            let mut marked = false;
+            for (i, plane) in before.spec().layout.planes.iter().enumerate() {
+                for y in 0..plane.rows(99) {
+                    assert_eq!(a.row(i, y).unwrap(), b.row(i, y).unwrap(), "{format:?} {text:?} plane {i} row {y}");
+                    marked |= a.row(i, y).unwrap() != clean.row(i, y).unwrap();
+                }
+            }
+            assert_eq!(marked, !text.is_empty(), "{format:?} {text:?}");
+        }
+    }
+}

@@ -130,19 +130,22 @@ fn sobel_is_what_ffmpeg_calls_sobel() {
 
 #[test]
 fn edges_are_cannys() {
-    for format in [I420, Nv12, Gray8, Bgr, Rgba, Ayuv] {
+    let kernels = [(3, 90.0, 180.0), (5, 900.0, 1800.0), (7, 9000.0, 18000.0)];
+    let formats = [I420, Nv12, Gray8, Bgr, Rgba, Ayuv];
+    for (format, (size, low, high)) in formats.into_iter().flat_map(|f| kernels.map(|k| (f, k))) {
         let was = paint(&spec(format, DIMS), 0, scene);
         let (gray, mut lines) = (luma(&was), Mat::default());
         let (black, white) = shades(&was, channels(&was).iter().find(|c| c.is_color()).expect("a colour").component);
         // Thresholds are for full range, gradients of limited range are that much smaller.
         let share = (white - black) / 255.0;
-        imgproc::canny(&gray, &mut lines, 90.0 * share, 180.0 * share, 3, false).expect("lines");
+        imgproc::canny(&gray, &mut lines, low * share, high * share, size, false).expect("lines");
         let lines = numbers(&lines);
-        assert!(lines.iter().filter(|v| **v > 0.0).count() > 100, "{format}: hardly a line");
+        let op = format!("edges:low={low},high={high},size={size}");
+        assert!(lines.iter().filter(|v| **v > 0.0).count() > 100, "{format} {size}: hardly a line");
         let wanted: Vec<f64> = lines.iter().map(|v| if *v > 0.0 { white } else { black }).collect();
-        gray_result(&format!("edges on {format}"), &was, &run("edges:low=90,high=180", &was), &wanted, 0.0);
+        gray_result(&format!("{op} on {format}"), &was, &run(&op, &was), &wanted, 0.0);
         // Over the picture: the colour where a line is, in between of what it was beside, nothing elsewhere.
-        let over = run("edges:low=90,high=180,over=true,color=red", &was);
+        let over = run(&format!("{op},over=true,color=red"), &was);
         let (w, h) = (DIMS.0 as usize, DIMS.1 as usize);
         for (a, b) in channels(&was).iter().zip(channels(&over)) {
             let red = Color::rgb(255, 0, 0).sample(b.component, &was.spec().info, &was.spec().layout);
