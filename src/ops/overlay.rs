@@ -10,7 +10,7 @@
 mod span;
 
 use self::span::Spans;
-use crate::frame::{Color, Component, Frame, FrameError, Plane, Spec};
+use crate::frame::{Color, Component, Frame, FrameError, Plane, PlanesMut, Spec};
 
 /// Fixed-point one of the blending weights.
 const ONE: u32 = 1 << 15;
@@ -156,7 +156,11 @@ impl Prepared {
 
     /// Draws on `frame`, whose format and size are those of [`Prepared::set`].
     pub fn blend(&self, frame: &mut Frame) -> Result<(), FrameError> {
-        let mut planes = frame.planes_mut()?;
+        self.draw(&mut frame.planes_mut()?)
+    }
+
+    /// The same on a frame's planes.
+    pub fn draw(&self, planes: &mut PlanesMut<'_>) -> Result<(), FrameError> {
         for (i, spans) in self.planes.iter().enumerate().filter(|(_, s)| !s.is_empty()) {
             let plane = planes.bytes_mut(i)?;
             // A frame of another size than the one that was prepared for has no such place.

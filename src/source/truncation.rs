@@ -87,11 +87,11 @@ impl Raw {
             _ => return None,
         };
         let one = w.checked_mul(h)?.checked_add(chroma.checked_mul(2)?)?.checked_add(FRAME.len() as u64)?;
-        let n = len.checked_sub(self.line)?.div_ceil(one);
+        let before = len.checked_sub(self.line)?.div_ceil(one).checked_sub(1)?.checked_mul(one)?.checked_add(self.line)?;
         let mut last = [0; FRAME.len()];
-        file.seek(SeekFrom::Start(self.line + n.checked_sub(1)? * one)).ok()?;
+        file.seek(SeekFrom::Start(before)).ok()?;
         let there = file.read(&mut last).ok()?;
-        FRAME.starts_with(&last[..there]).then_some(self.line + n * one)
+        before.checked_add(one).filter(|_| FRAME.starts_with(&last[..there]))
     }
 }
 
@@ -226,6 +226,8 @@ mod tests {
         assert_eq!(check_bytes(&y4m(0, b"FRAME\n")), None);
         assert!(check_bytes(&y4m(9, b"FRAME\n")).unwrap().contains("52 of 55"));
         assert_eq!(check_bytes(&y4m(9, b"FRAME Ip\n")), None, "not known");
+        let endless = format!("YUV4MPEG2 W{} H1 Cmono\nFRAME\n", u64::MAX - 8);
+        assert_eq!(check_bytes(endless.as_bytes()), None, "no file is so long");
         for junk in [&b""[..], b"x", b"RIFF", b"\x1a\x45\xdf\xa3"] {
             assert_eq!(check_bytes(junk), None);
         }

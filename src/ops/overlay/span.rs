@@ -1,5 +1,7 @@
 //! Rows of blending weights without what needs no work.
 
+use multiversion::multiversion;
+
 use super::ONE;
 use crate::frame::Layout;
 
@@ -153,12 +155,14 @@ impl Spans {
     }
 }
 
+#[multiversion(targets("x86_64+avx2"))]
 fn blend8(row: &mut [u8], keep: &[u16], add: &[u32]) {
     for ((s, k), a) in row.iter_mut().zip(keep).zip(add) {
         *s = ((u32::from(*s) * u32::from(*k) + a + ONE / 2) >> 15) as u8;
     }
 }
 
+#[multiversion(targets("x86_64+avx2"))]
 fn blend16(row: &mut [u8], keep: &[u16], add: &[u32], shift: u32, maximum: u16) {
     let below = (1u16 << shift) - 1;
     for ((s, k), a) in row.as_chunks_mut::<2>().0.iter_mut().zip(keep).zip(add) {

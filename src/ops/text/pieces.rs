@@ -49,6 +49,7 @@ impl Pieces {
 
     /// Draws what was set last.
     pub fn blend(&self, frame: &mut Frame) -> Result<(), FrameError> {
-        self.pieces.iter().try_for_each(|p| p.prepared.blend(frame))
+        let mut planes = frame.planes_mut()?;
+        self.pieces.iter().try_for_each(|p| p.prepared.draw(&mut planes))
     }
 }
