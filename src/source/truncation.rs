@@ -87,7 +87,8 @@ impl Raw {
             _ => return None,
         };
         let one = w.checked_mul(h)?.checked_add(chroma.checked_mul(2)?)?.checked_add(FRAME.len() as u64)?;
-        let before = len.checked_sub(self.line)?.div_ceil(one).checked_sub(1)?.checked_mul(one)?.checked_add(self.line)?;
+        let before =
+            len.checked_sub(self.line)?.div_ceil(one).checked_sub(1)?.checked_mul(one)?.checked_add(self.line)?;
         let mut last = [0; FRAME.len()];
         file.seek(SeekFrom::Start(before)).ok()?;
         let there = file.read(&mut last).ok()?;

@@ -370,6 +370,13 @@ impl Op for Writer {
         // Fonts that fixed parts of the text need are looked for here, not while frames wait.
         self.fill_in(0, ClockTime::ZERO, ClockTime::ZERO, &Meta::default());
         if let Some(letters) = &mut self.letters {
+            let digit = |c: char| c.is_ascii_digit();
+            if self.text != self.config.text && self.text.contains(digit) {
+                // What counts shows every digit in every place before long.
+                for d in '0'..='9' {
+                    letters.lay_out(&self.text.replace(digit, d.encode_utf8(&mut [0; 4])), self.config.align);
+                }
+            }
             letters.lay_out(&self.text, self.config.align);
         }
         Ok(input.clone())
