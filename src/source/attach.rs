@@ -10,7 +10,7 @@ use gstreamer::glib;
 use gstreamer::prelude::*;
 use gstreamer::{PadProbeReturn, PadProbeType, PadProbeType as P};
 use gstreamer_app::AppSink;
-use gstreamer_video::{VideoFormat, VideoMeta};
+use gstreamer_video::{VideoBufferPool, VideoFormat, VideoInfo, VideoMeta};
 
 use crate::config::Interlaced;
 
@@ -157,7 +157,8 @@ fn link(
     Ok(out)
 }
 
-/// Lets decoders pad their rows: without this they would have to repack each picture.
+/// Lets decoders pad rows and pictures, and offers them buffers for that: otherwise they repack each picture, libavcodec's even for
+/// a height that is no multiple of 16 (1080), since it takes its own buffers for downstream's in no other case.
 pub fn offer_video_meta(appsink: &AppSink) {
     let Some(pad) = appsink.static_pad("sink") else { return };
     pad.add_probe(PadProbeType::QUERY_DOWNSTREAM, |_, info| {
@@ -165,10 +166,24 @@ pub fn offer_video_meta(appsink: &AppSink) {
             && let gstreamer::QueryViewMut::Allocation(a) = q.view_mut()
         {
             a.add_allocation_meta::<VideoMeta>(None);
+            if let Some((pool, size)) = pool(a) {
+                a.add_allocation_pool(Some(&pool), size, 0, 0);
+            }
             return PadProbeReturn::Handled;
         }
         PadProbeReturn::Ok
     });
+}
+
+/// Plain memory for what a query is about, and its size; of no use to whoever did not ask.
+fn pool(query: &gstreamer::query::Allocation) -> Option<(VideoBufferPool, u32)> {
+    let (Some(caps), true) = query.get_owned() else { return None };
+    let size = VideoInfo::from_caps(&caps).ok()?.size() as u32;
+    let pool = VideoBufferPool::new();
+    let mut config = pool.config();
+    config.set_params(Some(&caps), size, 0, 0);
+    pool.set_config(config).ok()?;
+    Some((pool, size))
 }
 
 /// All tags that were sent on `pad` so far.
