@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Ops whose OpenCV function makes its own scratch on every call: fixed-point tables of a cubic cv::warpAffine (`zoom`), gradients of
+/// Ops whose OpenCV function makes its own scratch on every call: fixed-point tables of a cubic cv::warpAffine (`zoom`), the map of
 /// cv::Canny, pyramids and corner maps of the tracker; and `redact`, whose scratch has the size of each cover, which
 /// changes from frame to frame.
 const INSIDE_OPENCV: &[&str] = &["edges", "redact", "stabilize", "zoom"];
@@ -28,12 +28,12 @@ fn a_warm_chain_allocates_no_pictures() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/count_malloc.c");
     let made = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).status();
     assert!(made.expect("a C compiler, which Rust needs too").success());
-    // In 40 more frames a few more buffers may be in flight than ever before; a copy a frame would be 40.
+    // In 40 more frames a few more or fewer buffers may be in flight than ever before; a copy a frame would be 40.
     let more = |ops: &[&str]| large(&shim, ops, 80) - large(&shim, ops, 40);
     for op in framewright::ops::ALL {
         let grown = more(&op.needs().into_iter().chain([op.example]).collect::<Vec<_>>());
         if INSIDE_OPENCV.contains(&op.name) {
-            assert!(grown >= 40, "{}: allocates no more: take it off the list", op.name);
+            assert!(grown >= 20, "{}: allocates no more: take it off the list", op.name);
         } else {
             assert!(grown < 20, "{}: {grown} large allocations in 40 frames", op.name);
         }
