@@ -31,10 +31,13 @@ fn a_warm_chain_allocates_no_pictures() {
     // In 40 more frames a few more or fewer buffers may be in flight than ever before; a copy a frame would be 40.
     let more = |ops: &[&str]| large(&shim, ops, 80) - large(&shim, ops, 40);
     for op in framewright::ops::ALL {
-        let grown = more(&op.needs().into_iter().chain([op.example]).collect::<Vec<_>>());
+        let ops: Vec<_> = op.needs().into_iter().chain([op.example]).collect();
         if INSIDE_OPENCV.contains(&op.name) {
-            assert!(grown >= 20, "{}: allocates no more: take it off the list", op.name);
+            // One a frame, and as much room for the same few buffers.
+            let grown = large(&shim, &ops, 100) - large(&shim, &ops, 40);
+            assert!(grown >= 40, "{}: allocates no more: take it off the list", op.name);
         } else {
+            let grown = more(&ops);
             assert!(grown < 20, "{}: {grown} large allocations in 40 frames", op.name);
         }
     }
